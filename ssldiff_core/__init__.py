@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from .errors import ExportError as ExportError
     from .errors import GridError as GridError
     from .errors import LayoutError as LayoutError
+    from .errors import ManifestError as ManifestError
     from .errors import ModelError as ModelError
     from .errors import SceneError as SceneError
     from .errors import SettingsError as SettingsError
@@ -45,9 +45,15 @@ if TYPE_CHECKING:
     from .generate import generate as generate
     from .geometry import Box as Box
     from .geometry import GridGeometry as GridGeometry
+    from .layouts import Blend as Blend
+    from .layouts import Copy as Copy
+    from .layouts import Erase as Erase
+    from .layouts import Fill as Fill
     from .layouts import Layout as Layout
+    from .layouts import Paint as Paint
     from .layouts import Palette as Palette
     from .layouts import Swatch as Swatch
+    from .layouts import Vary as Vary
     from .layouts import apply_edits as apply_edits
     from .layouts import palette_from_grid as palette_from_grid
     from .models.catalogue import ModelSpec as ModelSpec
@@ -72,6 +78,12 @@ _HOMES = {
     "Layout": "layouts",
     "Palette": "layouts",
     "Swatch": "layouts",
+    "Paint": "layouts",
+    "Fill": "layouts",
+    "Blend": "layouts",
+    "Copy": "layouts",
+    "Erase": "layouts",
+    "Vary": "layouts",
     "apply_edits": "layouts",
     "palette_from_grid": "layouts",
     "ModelSpec": "models.catalogue",
@@ -91,29 +103,12 @@ _HOMES = {
     "ModelError": "errors",
     "SettingsError": "errors",
     "ExportError": "errors",
+    "ManifestError": "errors",
     "Cancelled": "errors",
 }
 """Public name -> module of this package that holds it."""
 
-__all__ = [*_HOMES, "__version__", "assets_dir"]
-
-
-def assets_dir() -> Path:
-    """The folder of shipped weights, demo scenes and vendored scripts, in the wheel or in the tree.
-
-    Raises:
-        ModelError: where neither has it: an installation that lost its files.
-    """
-    package = Path(__file__).resolve().parent
-    for folder in (package / "_assets", package.parent / "assets"):
-        if folder.is_dir():
-            return folder
-    from .errors import ModelError
-
-    raise ModelError(
-        "find the shipped weights and scenes", f"there is no assets folder beside or inside {package}",
-        "they come with the package", "Install ssldiff again",
-    )  # fmt: skip
+__all__ = [*_HOMES, "__version__"]
 
 
 class _Package(ModuleType):

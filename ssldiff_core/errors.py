@@ -48,6 +48,10 @@ class ExportError(SSLDiffError):
     """A result cannot be written where or how it was asked."""
 
 
+class ManifestError(SSLDiffError):
+    """A manifest cannot be read, or the image it describes cannot be made again here."""
+
+
 class Cancelled(SSLDiffError):
     """The user stopped the work; nothing is wrong."""
 
