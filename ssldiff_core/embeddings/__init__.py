@@ -1,0 +1,1 @@
+"""Pixels to meaning: patch encoders, the embedding grid, its check against a model, and its projection to a plane."""

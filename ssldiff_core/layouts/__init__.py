@@ -1,0 +1,30 @@
+"""What the user wants: palettes of swatches, edits as data, and the layout that turns them into a grid."""
+
+from .apply import apply_edits
+from .clustering import palette_from_grid, swatch_from_cells
+from .edits import Blend, Copy, Edit, Erase, Fill, Paint, Vary, edit_from_json, edit_to_json
+from .layout import Layout, empty_layout, label_map
+from .palette import Palette
+from .swatch import DEFAULT_COLOURS, Swatch, default_colour
+
+__all__ = [
+    "DEFAULT_COLOURS",
+    "Blend",
+    "Copy",
+    "Edit",
+    "Erase",
+    "Fill",
+    "Layout",
+    "Paint",
+    "Palette",
+    "Swatch",
+    "Vary",
+    "apply_edits",
+    "default_colour",
+    "edit_from_json",
+    "edit_to_json",
+    "empty_layout",
+    "label_map",
+    "palette_from_grid",
+    "swatch_from_cells",
+]

@@ -1,0 +1,174 @@
+"""A layout: a base grid, a palette and the edits made so far, with undo and redo. The result is a grid again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from ..embeddings.grid import EmbeddingGrid
+from ..errors import LayoutError
+from ..geometry import CELL_PX, GridGeometry
+from .apply import CellValues, GridState, edit_values, need_palette
+from .edits import Blend, Edit, Fill, Paint, Vary
+from .labels import flood, state_labels
+from .palette import Palette
+
+
+@dataclass(frozen=True, eq=False)
+class _Trace:
+    """The state after all edits, and for each edit what its cells held before."""
+
+    state: GridState
+    before: tuple[CellValues, ...] = ()
+
+    def do(self, palette: Palette | None, edit: Edit) -> _Trace:
+        values = edit_values(self.state, palette, edit)
+        return _Trace(self.state.put(values), (*self.before, self.state.at(values.rows, values.cols)))
+
+    def undo(self) -> _Trace:
+        return _Trace(self.state.put(self.before[-1]), self.before[:-1])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the user wants drawn.
+
+    One more edit costs that edit, whatever went before; undo gives back the bytes that were there.
+
+    Args:
+        base: the grid before any edit.
+        palette: to paint with; None while nothing is painted.
+        edits: made so far, oldest first.
+        undone: edits taken back, the next to redo last.
+
+    Raises:
+        LayoutError: where the palette does not fit the base, or an edit does not fit either.
+    """
+
+    base: EmbeddingGrid
+    palette: Palette | None = None
+    edits: tuple[Edit, ...] = ()
+    undone: tuple[Edit, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "edits", tuple(self.edits))
+        object.__setattr__(self, "undone", tuple(self.undone))
+        if self.palette is not None:
+            self.palette.check_fits(self.base)
+
+    def apply(self, edit: Edit) -> Layout:
+        """With one more edit; what was undone is forgotten.
+
+        The edit is stored resolved: a swatch by its id, a fill with its cells.
+
+        Raises:
+            LayoutError: where the edit does not fit; this layout is as it was.
+        """
+        edit = self._resolved(edit)
+        return self._with_trace(self._trace.do(self.palette, edit), (*self.edits, edit), ())
+
+    def undo(self) -> Layout:
+        """Without the last edit; the same layout where there is none."""
+        if not self.edits:
+            return self
+        return self._with_trace(self._trace.undo(), self.edits[:-1], (*self.undone, self.edits[-1]))
+
+    def redo(self) -> Layout:
+        """With the edit undone last; the same layout where there is none."""
+        if not self.undone:
+            return self
+        edit = self.undone[-1]
+        return self._with_trace(self._trace.do(self.palette, edit), (*self.edits, edit), self.undone[:-1])
+
+    def with_palette(self, palette: Palette) -> Layout:
+        """The same edits with a palette that was renamed, reordered, extended, merged …
+
+        Raises:
+            LayoutError: where it does not fit the base, or an edit was made with a swatch that it does not know.
+        """
+        for edit in (*self.edits, *self.undone):
+            for key in edit.swatches if isinstance(edit, Vary) else _swatch_of(edit):
+                palette.find(key)
+        return replace(self, palette=palette)._with_trace(self._trace, self.edits, self.undone)
+
+    def grid(self) -> EmbeddingGrid:
+        """The grid after all edits."""
+        return self._grid
+
+    def labels(self) -> np.ndarray:
+        """(rows, cols) int64: for each cell the index of its swatch in the palette, -1 where not valid."""
+        return state_labels(self._trace.state, need_palette(self.palette, "label map"))
+
+    @cached_property
+    def _grid(self) -> EmbeddingGrid:
+        state = self._trace.state
+        return self.base.with_vectors(state.vectors, state.valid) if self.edits else self.base
+
+    @cached_property
+    def _trace(self) -> _Trace:
+        trace = _Trace(GridState.of(self.base))
+        for edit in self.edits:
+            trace = trace.do(self.palette, edit)
+        return trace
+
+    def _with_trace(self, trace: _Trace, edits: tuple[Edit, ...], undone: tuple[Edit, ...]) -> Layout:
+        new = Layout(self.base, self.palette, edits, undone)
+        new.__dict__["_trace"] = trace  # where cached_property keeps it
+        return new
+
+    def _resolved(self, edit: Edit) -> Edit:
+        if isinstance(edit, Vary) and self.palette is not None:
+            keys = edit.swatches or tuple(swatch.id for swatch in self.palette.swatches)
+            return replace(edit, swatches=keys)
+        if not isinstance(edit, Paint | Blend | Fill):
+            return edit
+        palette = need_palette(self.palette, type(edit).__name__)
+        edit = replace(edit, swatch=palette.find(edit.swatch).id)
+        if isinstance(edit, Fill) and not edit.cells:
+            edit = replace(edit, cells=self._flooded(edit.start))
+        return edit
+
+    def _flooded(self, start: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+        rows, cols = self.base.shape_cell
+        if not (0 <= start[0] < rows and 0 <= start[1] < cols):
+            raise LayoutError("fill", f"{start} lies outside the grid of {rows} × {cols}", "a fill starts in the grid")
+        return tuple((int(row), int(col)) for row, col in np.argwhere(flood(self.labels(), start)))
+
+
+def _swatch_of(edit: Edit) -> tuple[str, ...]:
+    return (edit.swatch,) if isinstance(edit, Paint | Blend | Fill) else ()
+
+
+def label_map(layout: Layout) -> np.ndarray:
+    """(rows, cols) int64: for each cell the index of its swatch in the layout's palette, -1 where not valid.
+
+    Raises:
+        LayoutError: where the layout has no palette.
+    """
+    return layout.labels()
+
+
+def empty_layout(
+    rows: int, cols: int, palette: Palette, *, pixel_size_m: float | None = None, swatch: str | None = None,
+    seed: int = 0, cell_px: int = CELL_PX,
+) -> Layout:  # fmt: skip
+    """A canvas to paint on from nothing.
+
+    Args:
+        rows, cols: cells.
+        palette: to paint with; gives the encoder.
+        pixel_size_m: of the canvas; the palette's where not given.
+        swatch: to fill the canvas with; without one all cells are not valid.
+        seed: of that filling.
+        cell_px: side of a cell in canvas pixels.
+
+    Raises:
+        GridError: where rows or cols are below 1.
+        LayoutError: where the pixel size does not fit the palette.
+    """
+    geometry = GridGeometry((rows, cols), pixel_size_m or palette.pixel_size_m, cell_px=cell_px)
+    vectors, valid = np.zeros((rows, cols, palette.dim), dtype=np.float32), np.zeros((rows, cols), dtype=bool)
+    layout = Layout(EmbeddingGrid(vectors, valid, geometry, palette.encoder_id, "", {"name": "empty canvas"}), palette)
+    return layout if swatch is None else layout.apply(Fill((0, 0), swatch, seed=seed))
