@@ -1,0 +1,73 @@
+"""The parser of ``ssldiff``, and what becomes of errors: a message and an exit code, no traceback for a mistake."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..errors import Cancelled, SSLDiffError
+from . import check, edit, encode, generate, models, palette, replay, serve, train
+from .console import Console
+
+EXIT_MISTAKE, EXIT_INTERRUPTED = 2, 130
+
+_DESCRIPTION = """\
+Regenerate large images from grids of self-supervised embeddings.
+
+A scene (a whole slide, an aerial image) becomes a grid of embeddings; the grid is edited or painted; a diffusion
+model draws the large image that the grid describes."""
+
+_EPILOG = """\
+the main path:
+  ssldiff encode slide.svs --region 2000,4000,4096,4096 -o grid.npz     read a region as a grid of embeddings
+  ssldiff palette grid.npz --scene slide.svs -o palette.npz             sort its cells into colours to paint with
+  ssldiff edit grid.npz --palette palette.npz --paint 0,0,4,4:B -o edited.npz
+  ssldiff generate edited.npz -o edited.ome.tif                         draw the image that the grid describes
+  ssldiff replay edited.ome.tif.manifest.json                           and draw the same image again
+
+in the browser:
+  ssldiff serve
+
+`ssldiff COMMAND --help` explains a command with examples. Exit codes: 0 done, 1 a replay that differs,
+2 a mistake in what was asked (the message says which), 130 interrupted."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words after ``ssldiff``; those of the process where None.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        arguments = build_parser().parse_args(argv)
+        console = Console(quiet=arguments.quiet, as_json=arguments.json)
+        code: int = arguments.run(arguments, console)
+        sys.stdout.flush()
+        return code
+    except (KeyboardInterrupt, Cancelled):
+        print("ssldiff: interrupted; no file was left half written", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except SSLDiffError as error:
+        print(f"ssldiff: {error}", file=sys.stderr)
+        return EXIT_MISTAKE
+    except BrokenPipeError:  # the reader of a pipe (`ssldiff models | head`) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with all commands."""
+    parser = argparse.ArgumentParser(
+        "ssldiff", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"ssldiff {__version__}")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    for module in (encode, palette, edit, generate, replay, check, models, serve, train):
+        module.add_command(commands)
+    return parser

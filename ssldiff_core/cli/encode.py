@@ -1,0 +1,140 @@
+"""``ssldiff encode``: a region of a scene as a grid of embeddings."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import GridError, SceneError
+from ..geometry import format_length, parse_pixel_size
+from .arguments import (
+    Commands,
+    add_parser,
+    add_scene_options,
+    checked_output,
+    open_scene_as_asked,
+    parse_count,
+    parse_region,
+)  # fmt: skip
+from .console import Console
+
+if TYPE_CHECKING:
+    from ..embeddings.encoder import TimmPatchEncoder
+    from ..embeddings.grid import EmbeddingGrid
+    from ..geometry import Box
+    from ..models.catalogue import ModelSpec
+    from ..scenes import Scene
+
+_DESCRIPTION = """\
+Read a region of a scene as a grid of embeddings: one vector for each cell of 128 × 128 pixels, at the pixel size of
+the grid (which need not be the scene's).
+
+The model that will draw the image decides the encoder. Without --model the one is taken that was trained nearest to
+the scene's pixel size: tissue for micrometres, aerial for decimetres."""
+
+_EXAMPLES = """\
+  ssldiff encode slide.svs -o grid.npz
+  ssldiff encode slide.svs --region 2000,4000,4096,4096 --pixel-size 0.5um -o grid.npz
+  ssldiff encode unscaled.svs --scene-pixel-size 0.25um -o grid.npz       a slide that does not say its scale
+  ssldiff encode city.tif --bands 1,2,3 --range 0,3000 --pixel-size 30cm -o grid.npz"""
+
+
+def add_command(commands: Commands) -> None:
+    """Add ``encode`` to the parser."""
+    parser = add_parser(commands, "encode", "read a scene as a grid of embeddings", _DESCRIPTION, _EXAMPLES)
+    parser.add_argument("scene", type=Path, help="whole slide, GeoTIFF, OME-TIFF or plain image")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="GRID.npz", help="where to write the grid")
+    parser.add_argument(
+        "--region", type=parse_region, metavar="X,Y,WIDTH,HEIGHT",
+        help="in level-0 pixels of the scene; by default all of it that holds an image",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pixel-size", type=parse_pixel_size, metavar="SIZE",
+        help="of the grid and of its images: 0.5um, 0.3m, 30cm; the trained one nearest the scene's by default",
+    )  # fmt: skip
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--model", metavar="ID", help="the model that will draw from this grid, see `ssldiff models`")
+    which.add_argument("--encoder", metavar="ID", help="a patch encoder by id, or the folder of one")
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
+    parser.add_argument("--batch-size", type=parse_count, default=64, metavar="N", help="patches at once (64)")
+    add_scene_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Carry out ``encode``."""
+    from ..embeddings.encoder import load_patch_encoder
+
+    checked_output(arguments.output, ".npz")
+    with open_scene_as_asked(arguments.scene, arguments) as scene:
+        for warning in scene.warnings:
+            console.note(f"{scene.name}: {warning}")
+        encoder_id, trained_m = _choose_encoder(scene, arguments)
+        pixel_size_m = arguments.pixel_size or _nearest_trained(_known_pixel_size(scene), trained_m)
+        encoder = load_patch_encoder(encoder_id, device=arguments.device)
+        grid = embed_with_bar(scene, encoder, console, arguments.region, pixel_size_m, arguments.batch_size)
+    grid.save(arguments.output)
+    rows, cols = grid.shape_cell
+    facts = {
+        "grid": str(arguments.output), "digest": grid.digest, "rows": rows, "cols": cols, "dim": grid.dim,
+        "valid_cells": int(grid.valid.sum()), "pixel_size_m": grid.geometry.pixel_size_m, "encoder": grid.encoder_id,
+    }  # fmt: skip
+    height, width = grid.geometry.shape_px
+    text = (
+        f"{arguments.output}: {rows} × {cols} cells ({facts['valid_cells']} valid) at {format_length(pixel_size_m)} "
+        f"a pixel, an image of {width} × {height} px; encoder {grid.encoder_id}"
+    )
+    console.report(text, facts)
+    return 0
+
+
+def embed_with_bar(
+    scene: Scene, encoder: TimmPatchEncoder, console: Console, region: Box | None, pixel_size_m: float, batch_size: int
+) -> EmbeddingGrid:
+    """Embed a region, with a progress bar."""
+    from ..embeddings.embed import embed_scene
+
+    grid = None
+    with console.progress("encoding", "cell") as bar:
+        for progress in embed_scene(scene, encoder, region_l0=region, pixel_size_m=pixel_size_m, batch_size=batch_size):
+            bar.total = progress.total
+            bar.update(progress.done - bar.n)
+            grid = progress.grid or grid
+    if grid is None:
+        raise GridError("encode the scene", "no grid came of it", "this is a fault of ssldiff", "Report it")
+    return grid
+
+
+def _choose_encoder(scene: Scene, arguments: argparse.Namespace) -> tuple[str, tuple[float, ...]]:
+    """The encoder's id or folder, and the pixel sizes it was trained at."""
+    from ..embeddings.catalogue import get_encoder_spec
+    from ..models.catalogue import get_model_spec, list_models
+
+    if arguments.encoder:
+        folder = Path(arguments.encoder)
+        return arguments.encoder, () if folder.exists() else get_encoder_spec(arguments.encoder).pixel_sizes_m
+    if arguments.model:
+        spec = get_model_spec(arguments.model)
+    else:
+        spec = _nearest_model(_known_pixel_size(scene), list_models())
+    return spec.encoder_id, spec.pixel_sizes_m
+
+
+def _nearest_model(pixel_size_m: float, specs: list[ModelSpec]) -> ModelSpec:
+    return min(specs, key=lambda spec: min(abs(math.log(size / pixel_size_m)) for size in spec.pixel_sizes_m))
+
+
+def _nearest_trained(pixel_size_m: float, trained_m: tuple[float, ...]) -> float:
+    """The trained pixel size nearest to the scene's, by ratio; the scene's own where none is known."""
+    return min(trained_m, key=lambda size: abs(math.log(size / pixel_size_m)), default=pixel_size_m)
+
+
+def _known_pixel_size(scene: Scene) -> float:
+    if scene.pixel_size_m is None:
+        raise SceneError(
+            f"encode {scene.name}", "its file does not say how large its pixels are",
+            "cells have a size on the ground", "Give it with --scene-pixel-size, for example 0.5um for a slide at 20×",
+        )  # fmt: skip
+    return scene.pixel_size_m

@@ -1,0 +1,163 @@
+"""``ssldiff generate``: the image that a grid describes."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ModelError
+from ..geometry import format_length
+from .arguments import Commands, add_device_options, add_parser, checked_output
+from .console import Console
+
+if TYPE_CHECKING:
+    from ..embeddings.grid import EmbeddingGrid
+    from ..generate import Result, Settings
+    from ..models.catalogue import ModelSpec
+
+IMAGE_SUFFIXES = (".png", ".ome.tif", ".ome.tiff", ".tif", ".tiff")
+MOST_OUT_OF_RANGE = 0.3
+"""Share of cells unlike anything the model was trained on, above which a confirmation is asked for."""
+
+_DESCRIPTION = """\
+Draw the image that a grid of embeddings describes. The model follows from the grid: the one that was trained with the
+grid's encoder.
+
+The suffix of the output decides its format: .png, or .ome.tif for a pyramid with its pixel size. Give -o more than
+one file to write several formats of one image. Beside each lies a manifest, <output>.manifest.json, from which
+`ssldiff replay` makes the same image again. Images are marked SYNTHETIC."""
+
+_EXAMPLES = """\
+  ssldiff generate grid.npz -o out.ome.tif
+  ssldiff generate grid.npz -o out.ome.tif out.png --seed 7 --steps 30 --guidance 2
+  ssldiff generate grid.npz -o out.png --device cpu --precision float32"""
+
+
+def add_command(commands: Commands) -> None:
+    """Add ``generate`` to the parser."""
+    parser = add_parser(commands, "generate", "draw the image that a grid describes", _DESCRIPTION, _EXAMPLES)
+    parser.add_argument("grid", type=Path, help="grid made by `ssldiff encode` or `ssldiff edit`")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help=".png, .ome.tif or .tif; several are fine",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="another seed, another image of the same grid (0)")
+    parser.add_argument("--steps", type=int, default=20, help="denoising steps; more is slower and finer (20)")
+    parser.add_argument("--guidance", type=float, metavar="SCALE", help="how closely to follow the grid; 1 is off")
+    parser.add_argument("--engine", help="how the canvas is covered; the model's own where not given")
+    parser.add_argument("--yes", action="store_true", help="go on where many cells are unlike the training images")
+    add_device_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Carry out ``generate``."""
+    from ..embeddings.grid import EmbeddingGrid
+
+    outputs = [checked_output(path, *IMAGE_SUFFIXES) for path in arguments.output]
+    grid = EmbeddingGrid.load(arguments.grid)
+    settings = settings_from(arguments)
+    confirm_range(grid, model_spec_for(grid), console, yes=arguments.yes)
+    start = time.monotonic()
+    result = generate_with_bar(grid, settings, console)
+    seconds = time.monotonic() - start
+    write_outputs(result, outputs)
+    report(result, outputs, seconds, console)
+    return 0
+
+
+def settings_from(arguments: argparse.Namespace) -> Settings:
+    """The settings of the command's options; what was not given keeps its default."""
+    from ..generate import Settings
+
+    given = {
+        "seed": arguments.seed, "steps": arguments.steps, "guidance_scale": arguments.guidance,
+        "engine": arguments.engine, "device": arguments.device, "precision": arguments.precision,
+    }  # fmt: skip
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def model_spec_for(grid: EmbeddingGrid) -> ModelSpec:
+    """The catalogue's model that was trained with the grid's encoder.
+
+    Raises:
+        ModelError: where there is none.
+    """
+    from ..models.catalogue import list_models
+
+    specs = list_models()
+    for spec in specs:
+        if spec.encoder_id == grid.encoder_id:
+            return spec
+    raise ModelError(
+        "draw this grid", f"its embeddings are of the encoder {grid.encoder_id!r}",
+        "a model draws grids of its own encoder",
+        f"Encode the scene again with --model {' or '.join(spec.id for spec in specs)}",
+    )  # fmt: skip
+
+
+def confirm_range(grid: EmbeddingGrid, spec: ModelSpec, console: Console, *, yes: bool) -> None:
+    """Tell the share of cells unlike the training images; above 30 % go on only where the user wants to.
+
+    Raises:
+        SettingsError: where the user does not.
+    """
+    from ..embeddings.check import check_grid
+
+    check = check_grid(grid, spec.folder / "encoder.json")
+    share = f"{check.share_out_of_range:.0%} of the cells lie outside what the model was trained on"
+    if check.share_out_of_range > MOST_OUT_OF_RANGE:
+        console.confirm("draw this grid", share, check.message or "the image may not follow them", yes=yes)
+    else:
+        console.note(f"{share}.")
+
+
+def generate_with_bar(grid: EmbeddingGrid, settings: Settings, console: Console) -> Result:
+    """Generate, with a progress bar.
+
+    Raises:
+        SSLDiffError: as :func:`ssldiff_core.generate.generate`.
+    """
+    from ..generate import generate
+
+    result = None
+    with console.progress("generating", "step") as bar:
+        for step in generate(grid, settings, preview_px=0):
+            bar.total = step.total
+            bar.set_description("decoding" if step.phase == "decode" else "generating", refresh=False)
+            bar.update(step.index - bar.n)
+            result = step.result or result
+    assert result is not None, "the last step carries the result"
+    return result
+
+
+def write_outputs(result: Result, outputs: list[Path]) -> None:
+    """Write one image in every format asked for."""
+    from ..export import write_image
+
+    for path in outputs:
+        write_image(
+            path, result.image, result.manifest,
+            pixel_size_m=result.geometry.pixel_size_m, geometry=result.geometry,
+        )  # fmt: skip
+
+
+def report(result: Result, outputs: list[Path], seconds: float, console: Console) -> None:
+    """Say what was made."""
+    height, width = result.image.shape[:2]
+    manifest = result.manifest
+    facts = {
+        "outputs": [str(path) for path in outputs], "width_px": width, "height_px": height,
+        "pixel_size_m": result.geometry.pixel_size_m, "seconds": round(seconds, 3), "model": manifest.model_id,
+        "seed": manifest.settings.get("seed"), "image_digest": manifest.image_digest, "synthetic": True,
+    }  # fmt: skip
+    size = format_length(result.geometry.pixel_size_m)
+    text = f"{width} × {height} px at {size} a pixel, SYNTHETIC, by {manifest.model_id} in {seconds:.1f} s"
+    console.report("\n".join(f"{path}: {text}" for path in outputs), facts)
