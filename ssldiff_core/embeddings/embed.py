@@ -1,0 +1,145 @@
+"""A scene read as a grid of embeddings, block by block."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import GridError
+from ..geometry import Box, GridGeometry
+from .catalogue import check_pixel_size
+from .grid import EmbeddingGrid
+
+if TYPE_CHECKING:
+    from ..scenes import Scene
+    from .encoder import PatchEncoder
+
+MIN_VALID_SHARE = 0.5
+"""A cell with fewer valid pixels than this holds no embedding."""
+
+_BLOCK_CELLS = 8
+"""Cells along the side of a block read at once; fixed, so that no setting of the computation moves a pixel."""
+
+
+@dataclass(frozen=True)
+class EmbedProgress:
+    """How far an embedding has come.
+
+    Args:
+        done, total: cells.
+        grid: the result, in the last one only.
+    """
+
+    done: int
+    total: int
+    grid: EmbeddingGrid | None = None
+
+
+def embed_scene(
+    scene: Scene, encoder: PatchEncoder, *, region_l0: Box | None = None, pixel_size_m: float, batch_size: int = 64
+) -> Iterator[EmbedProgress]:
+    """Embed the whole cells inside a region, from its top-left corner.
+
+    Everything that can be refused is refused before the first cell is read.
+
+    Args:
+        scene: an open scene of known pixel size.
+        encoder: whose ``patch_px`` is the cell.
+        region_l0: level-0 pixels; the scene's bounds where None. It may reach over the edge: cells with less than half
+            of their pixels inside, or with data, are not valid.
+        pixel_size_m: metres along a pixel of a patch.
+        batch_size: patches for one call of the encoder.
+
+    Yields:
+        Progress after each block of cells; the last one has the grid.
+
+    Raises:
+        GridError: where the pixel size is unknown or outside the encoder's trained range, not one cell fits, or no cell
+            is valid.
+        SceneError: where the scene cannot be read.
+    """
+    check_pixel_size(pixel_size_m, encoder.pixel_sizes_m, encoder.id)
+    if batch_size < 1:
+        raise GridError(
+            f"embed {batch_size} patches at a time", "that is none", "a batch has at least one patch", "Use 64"
+        )
+    if scene.pixel_size_m is None:
+        raise GridError(
+            f"embed {scene.name}", "its file does not say how large its pixels are", "cells have a size on the ground",
+            "Give the pixel size by hand, for example --scene-pixel-size 0.5um for a slide scanned at 20×",
+        )  # fmt: skip
+    region = region_l0 or scene.bounds_l0
+    if region.intersection(Box(0, 0, *scene.size_l0)) is None:
+        raise GridError(
+            f"embed the region {_text(region)} of {scene.name}", "it lies wholly outside",
+            f"the scene is 0,0,{scene.size_l0[0]},{scene.size_l0[1]} in level-0 pixels",
+            f"For example {_text(scene.bounds_l0)}",
+        )  # fmt: skip
+    geometry = GridGeometry.covering(
+        region, pixel_size_m=pixel_size_m, scene_pixel_size_m=scene.pixel_size_m, cell_px=encoder.patch_px
+    )
+    return _embed_cells(scene, encoder, geometry, batch_size)
+
+
+def preprocessing_digest(scene: Scene, encoder: PatchEncoder, pixel_size_m: float) -> str:
+    """sha256 (hex) of what was done to pixels on their way to embeddings: reading, resampling, encoding."""
+    facts = {"scene": scene.preprocessing, "encoder": encoder.digest, "pixel_size_m": float(pixel_size_m).hex()}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _embed_cells(
+    scene: Scene, encoder: PatchEncoder, geometry: GridGeometry, batch_size: int
+) -> Iterator[EmbedProgress]:
+    rows, cols = geometry.shape_cell
+    vectors = np.zeros((rows, cols, encoder.dim), dtype=np.float32)
+    valid = np.zeros((rows, cols), dtype=bool)
+    done = 0
+    for row in range(0, rows, _BLOCK_CELLS):
+        for col in range(0, cols, _BLOCK_CELLS):
+            block = (slice(row, min(row + _BLOCK_CELLS, rows)), slice(col, min(col + _BLOCK_CELLS, cols)))
+            patches, valid[block] = _read_block(scene, geometry, block)
+            here = patches[valid[block]]
+            parts = [encoder.encode(here[start : start + batch_size]) for start in range(0, len(here), batch_size)]
+            vectors[block][valid[block]] = np.concatenate(parts) if parts else 0
+            done += valid[block].size
+            if done < rows * cols:
+                yield EmbedProgress(done, rows * cols)
+    if not valid.any():
+        raise GridError(
+            f"embed the region {_text(geometry.box_l0)} of {scene.name}", "no cell of it holds enough data",
+            "at least half of the pixels of a valid cell are valid", "Choose a region inside the image",
+        )  # fmt: skip
+    digest = preprocessing_digest(scene, encoder, geometry.pixel_size_m)
+    grid = EmbeddingGrid(vectors, valid, geometry, encoder.id, digest, _source(scene, geometry))
+    yield EmbedProgress(done, rows * cols, grid)
+
+
+def _read_block(scene: Scene, geometry: GridGeometry, block: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
+    """Patches (r, c, px, px, 3) uint8 of a block of cells, and which cells are valid (r, c) bool."""
+    rows, cols, side = block[0].stop - block[0].start, block[1].stop - block[1].start, geometry.cell_px
+    box_l0 = geometry.cells_to_l0(block[0].start, block[1].start, rows, cols)
+    if box_l0.intersection(Box(0, 0, *scene.size_l0)) is None:
+        return np.zeros((rows, cols, side, side, 3), dtype=np.uint8), np.zeros((rows, cols), dtype=bool)
+    region = scene.read_region(box_l0, size_px=(cols * side, rows * side))
+    patches = region.pixels.reshape(rows, side, cols, side, 3).swapaxes(1, 2)
+    share = region.valid.reshape(rows, side, cols, side).mean(axis=(1, 3))
+    return patches, share >= MIN_VALID_SHARE
+
+
+def _source(scene: Scene, geometry: GridGeometry) -> dict[str, Any]:
+    """JSON-able notes on where a grid was read."""
+    source: dict[str, Any] = {"name": scene.name, "region_l0": list(geometry.box_l0.as_tuple())}
+    if scene.attribution:
+        source["attribution"] = scene.attribution
+    if scene.crs is not None and scene.transform is not None:
+        source.update(crs=str(scene.crs), transform=[float(v) for v in scene.transform])
+    return source
+
+
+def _text(box: Box) -> str:
+    return ",".join(f"{value:g}" for value in box.as_tuple())

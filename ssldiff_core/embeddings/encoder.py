@@ -1,0 +1,210 @@
+"""Patch encoders: patches of pixels in, embeddings out. One class runs every network that timm can build."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ..errors import GridError, ModelError
+from .catalogue import CONFIG_NAME, WEIGHTS_NAME, EncoderSpec, get_encoder_spec, read_encoder_spec
+
+if TYPE_CHECKING:
+    import torch
+
+_BATCH = 64
+
+
+class PatchEncoder(Protocol):
+    """What turns patches into embeddings."""
+
+    @property
+    def id(self) -> str:
+        """Names the space the embeddings live in."""
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+
+    @property
+    def patch_px(self) -> int:
+        """Side of a patch in pixels."""
+
+    @property
+    def pixel_sizes_m(self) -> tuple[float, ...]:
+        """Pixel sizes it was trained at, metres."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) of weights and of all that shapes the output."""
+
+    def encode(self, patches: np.ndarray) -> np.ndarray:
+        """(n, patch_px, patch_px, 3) uint8 RGB -> (n, dim) float32."""
+
+
+class TimmPatchEncoder:
+    """A frozen timm network with the fixed arithmetic around it.
+
+    Pixels are scaled to [0, 1], resized to the network's input where it differs, and normalised; its output is
+    standardised by the training set's mean and deviation and given length 1, where the spec says so.
+
+    Args:
+        spec: what the encoder is.
+        network: built by ``timm.create_model``, weights loaded; moved to the device and frozen here.
+        weights_digest: sha256 of the weights, for :attr:`digest`.
+        device: of the computation.
+    """
+
+    def __init__(self, spec: EncoderSpec, network: torch.nn.Module, weights_digest: str, device: str = "cpu") -> None:
+        import torch
+
+        self.spec, self._weights_digest, self._device = spec, weights_digest, torch.device(device)
+        self.id, self.dim, self.patch_px, self.pixel_sizes_m = spec.id, spec.dim, spec.patch_px, spec.pixel_sizes_m
+        network = network.to(self._device).to(memory_format=torch.channels_last)
+        self._network = network.eval().requires_grad_(False)
+        self._mean, self._std = (
+            torch.tensor(values, device=self._device)[None, :, None, None] for values in (spec.mean, spec.std)
+        )
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) of the weights and of every fact that shapes the output."""
+        facts = self.spec.to_json()
+        for name in ("quantiles", "digest", "licence", "gated", "pixel_sizes_m"):
+            facts.pop(name)
+        return hashlib.sha256((self._weights_digest + json.dumps(facts, sort_keys=True)).encode()).hexdigest()
+
+    def encode(self, patches: np.ndarray) -> np.ndarray:
+        """Embed patches.
+
+        Args:
+            patches: (n, patch_px, patch_px, 3) uint8 RGB.
+
+        Returns:
+            (n, dim) float32, finite.
+
+        Raises:
+            GridError: where the patches are of another shape or type.
+            ModelError: where the network gives something else than ``dim`` finite numbers a patch.
+        """
+        side = self.patch_px
+        if patches.dtype != np.uint8 or patches.ndim != 4 or patches.shape[1:] != (side, side, 3):
+            raise GridError(
+                f"embed patches with {self.id}", f"they are {patches.dtype} of shape {patches.shape}",
+                f"patches are uint8 RGB of shape (n, {side}, {side}, 3)",
+            )  # fmt: skip
+        parts = [self._run(patches[start : start + _BATCH]) for start in range(0, len(patches), _BATCH)]
+        return np.concatenate(parts) if parts else np.zeros((0, self.dim), dtype=np.float32)
+
+    def _run(self, patches: np.ndarray) -> np.ndarray:
+        import torch
+        from torch.nn import functional
+
+        with torch.inference_mode():
+            pixels = torch.from_numpy(np.array(patches)).to(self._device).permute(0, 3, 1, 2).float() / 255
+            if self.spec.input_px != self.patch_px:
+                size = (self.spec.input_px, self.spec.input_px)
+                pixels = functional.interpolate(pixels, size, mode="bilinear", antialias=True, align_corners=False)
+            pixels = ((pixels - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+            output = self._network(pixels).float().cpu().numpy()
+        if output.shape != (len(patches), self.dim):
+            raise ModelError(
+                f"embed patches with {self.id}",
+                f"its network gives {output.shape[1:]} a patch",
+                f"its dim is {self.dim}",
+            )
+        return self._finished(output)
+
+    def _finished(self, output: np.ndarray) -> np.ndarray:
+        """The network's output (n, dim) float32, standardised and normalised."""
+        if self.spec.embedding_std:
+            mean, std = (np.array(v, dtype=np.float32) for v in (self.spec.embedding_mean, self.spec.embedding_std))
+            output = (output - mean) / std
+        if self.spec.normalise:
+            output = output / np.maximum(np.linalg.norm(output, axis=1, keepdims=True), 1e-12)
+        if not np.isfinite(output).all():
+            raise ModelError(
+                f"embed patches with {self.id}", "its network gives values that are not finite", "",
+                "The weights may be damaged: install or train them again",
+            )  # fmt: skip
+        return np.ascontiguousarray(output, dtype=np.float32)
+
+
+def load_patch_encoder(id_or_path: str | Path, device: str = "cpu") -> TimmPatchEncoder:
+    """An encoder of the catalogue by its id, or one from its folder or ``encoder.json``.
+
+    Raises:
+        ModelError: where there is none, or weights and description are missing, broken or not of each other.
+    """
+    is_path = isinstance(id_or_path, Path) or Path(id_or_path).exists()
+    spec = read_encoder_spec(Path(id_or_path)) if is_path else get_encoder_spec(str(id_or_path))
+    network = _build_network(spec)
+    if spec.weights == "timm":
+        return TimmPatchEncoder(spec, network, _state_digest(network), device)
+    path = Path(spec.weights)
+    asked = f"load the patch encoder {spec.id}"
+    if not path.is_file():
+        raise ModelError(asked, f"its weights {path} are missing", "", "Train it with ssldiff train, or reinstall")
+    digest = weights_digest(path)
+    if spec.digest and not digest.startswith(spec.digest):
+        raise ModelError(
+            asked, f"{path.name} is not the file that {CONFIG_NAME} describes",
+            "weights have the digest noted beside them", "Take both files from the same training",
+        )  # fmt: skip
+    _load_weights(network, path, asked)
+    return TimmPatchEncoder(spec, network, digest, device)
+
+
+def save_patch_encoder(folder: Path, spec: EncoderSpec, network: torch.nn.Module) -> EncoderSpec:
+    """Write ``encoder.safetensors`` and ``encoder.json``; the spec that is returned knows its weights and digest."""
+    from dataclasses import replace
+
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / WEIGHTS_NAME
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, path)
+    spec = replace(spec, weights=str(path), digest=weights_digest(path))
+    (folder / CONFIG_NAME).write_text(json.dumps(spec.to_json(), indent=1) + "\n", encoding="utf-8")
+    return spec
+
+
+def weights_digest(path: Path) -> str:
+    """sha256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _build_network(spec: EncoderSpec) -> torch.nn.Module:
+    import timm
+
+    arguments: dict[str, Any] = {"pretrained": spec.weights == "timm", **spec.timm_args}
+    try:
+        return timm.create_model(spec.timm_name, **arguments)
+    except Exception as error:  # timm, torch and the network's own constructor raise whatever they like
+        raise ModelError(
+            f"build the network of the patch encoder {spec.id}", f"timm cannot make {spec.timm_name}: {error}"
+        ) from error
+
+
+def _load_weights(network: torch.nn.Module, path: Path, asked: str) -> None:
+    """Load every tensor of a safetensors file, in float32, and no other."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state = {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
+        network.load_state_dict(state)
+    except (SafetensorError, RuntimeError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(asked, f"its weights {path} do not fit its network or are broken: {reason}") from error
+
+
+def _state_digest(network: torch.nn.Module) -> str:
+    sha = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        sha.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
+    return sha.hexdigest()
