@@ -42,18 +42,22 @@ class Console:
 
         return tqdm(desc=what, unit=unit, file=sys.stderr, disable=self.quiet, leave=False, dynamic_ncols=True)
 
-    def confirm(self, asked: str, found: str, rule: str, *, yes: bool) -> None:
+    def confirm(self, asked: str, doubt: str, *, yes: bool) -> None:
         """Go on only where the user wants to: ``--yes``, or a yes typed at a terminal.
 
+        Args:
+            asked: what is about to be done, e.g. ``"draw this grid"``.
+            doubt: the reason to ask, in sentences.
+            yes: whether ``--yes`` was given.
+
         Raises:
-            SettingsError: where neither is given.
+            SettingsError: where the user did not agree.
         """
         if yes:
-            self.note(f"{found}; going on because of --yes.")
+            self.note(f"{doubt} Going on because of --yes.")
             return
         if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
-            print(f"{found[0].upper()}{found[1:]}. {rule[0].upper()}{rule[1:]}.", file=sys.stderr)
-            print("Go on all the same? [y/N] ", end="", file=sys.stderr, flush=True)
+            print(f"{doubt}\nGo on all the same? [y/N] ", end="", file=sys.stderr, flush=True)
             if sys.stdin.readline().strip().lower() in ("y", "yes"):
                 return
-        raise SettingsError(asked, found, rule, "Give --yes to go on all the same")
+        raise SettingsError(asked, f"nobody agreed to go on. {doubt}", "", "Give --yes to go on all the same")

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ..models.catalogue import ModelSpec
 
 IMAGE_SUFFIXES = (".png", ".ome.tif", ".ome.tiff", ".tif", ".tiff")
-MOST_OUT_OF_RANGE = 0.3
-"""Share of cells unlike anything the model was trained on, above which a confirmation is asked for."""
 
 _DESCRIPTION = """\
 Draw the image that a grid of embeddings describes. The model follows from the grid: the one that was trained with the
@@ -64,7 +62,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     outputs = [checked_output(path, *IMAGE_SUFFIXES) for path in arguments.output]
     grid = EmbeddingGrid.load(arguments.grid)
     settings = settings_from(arguments)
-    confirm_range(grid, model_spec_for(grid), console, yes=arguments.yes)
+    model_spec_for(grid)
+    confirm_range(grid, console, yes=arguments.yes)
     start = time.monotonic()
     result = generate_with_bar(grid, settings, console)
     seconds = time.monotonic() - start
@@ -103,20 +102,21 @@ def model_spec_for(grid: EmbeddingGrid) -> ModelSpec:
     )  # fmt: skip
 
 
-def confirm_range(grid: EmbeddingGrid, spec: ModelSpec, console: Console, *, yes: bool) -> None:
-    """Tell the share of cells unlike the training images; above 30 % go on only where the user wants to.
+def confirm_range(grid: EmbeddingGrid, console: Console, *, yes: bool) -> None:
+    """Tell the share of cells unlike the training images; where it is large go on only where the user wants to.
 
     Raises:
         SettingsError: where the user does not.
+        GridError: where the grid's pixel size lies outside the trained range.
     """
+    from ..embeddings.catalogue import get_encoder_spec
     from ..embeddings.check import check_grid
 
-    check = check_grid(grid, spec.folder / "encoder.json")
-    share = f"{check.share_out_of_range:.0%} of the cells lie outside what the model was trained on"
-    if check.share_out_of_range > MOST_OUT_OF_RANGE:
-        console.confirm("draw this grid", share, check.message or "the image may not follow them", yes=yes)
+    check = check_grid(grid, get_encoder_spec(grid.encoder_id).to_json())
+    if check.needs_confirmation:
+        console.confirm("draw this grid", check.message, yes=yes)
     else:
-        console.note(f"{share}.")
+        console.note(check.message)
 
 
 def generate_with_bar(grid: EmbeddingGrid, settings: Settings, console: Console) -> Result:
