@@ -1,0 +1,91 @@
+"""The denoiser contract and what wraps it: one call signature, whatever the network predicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a denoiser is told at every position.
+
+    Args:
+        vectors: (n, dim, h, w).
+        valid: (n, 1, h, w), 1 where the condition holds and 0 for the null condition.
+        pixel_size_m: metres along a canvas pixel.
+    """
+
+    vectors: Tensor
+    valid: Tensor
+    pixel_size_m: float
+
+    def null(self) -> Condition:
+        """The same place, told nothing."""
+        return Condition(self.vectors, torch.zeros_like(self.valid), self.pixel_size_m)
+
+
+class Denoiser(Protocol):
+    """``(latents, noise level, condition) -> x0``, the estimate of the clean latents, float32.
+
+    Attributes:
+        latent_channels: channels of a latent.
+        radius_lat: how far, in latents, an output depends on its input.
+        phase_lat: crops start at multiples of this many latents.
+    """
+
+    latent_channels: int
+    radius_lat: int
+    phase_lat: int
+
+    def __call__(self, latents: Tensor, noise_level: float, condition: Condition) -> Tensor: ...
+
+
+class VelocityDenoiser:
+    """x0 from a network that estimates the velocity ``ε - x0`` of the straight path: ``x0 = x - t v``.
+
+    Args:
+        network: ``(latents, noise_level, condition, condition_valid, pixel_size_m) -> velocity``.
+        radius_lat: its receptive field's radius.
+    """
+
+    def __init__(self, network: Any, radius_lat: int) -> None:
+        self.network, self.radius_lat = network, radius_lat
+        self.latent_channels: int = network.config.latent_channels
+        self.phase_lat: int = network.phase
+
+    @torch.inference_mode()
+    def __call__(self, latents: Tensor, noise_level: float, condition: Condition) -> Tensor:
+        parameter = next(self.network.parameters())
+        place = {"device": parameter.device, "dtype": parameter.dtype}
+        count = len(latents)
+        velocity = self.network(
+            latents.to(**place).contiguous(memory_format=torch.channels_last),
+            torch.full((count,), noise_level, device=parameter.device),
+            condition.vectors.to(**place).contiguous(memory_format=torch.channels_last),
+            condition.valid.to(**place),
+            torch.full((count,), condition.pixel_size_m, device=parameter.device),
+        )
+        return latents - noise_level * velocity.to(device=latents.device, dtype=torch.float32)
+
+
+class GuidedDenoiser:
+    """Classifier-free guidance around a denoiser (Ho and Salimans 2022), in the convention where 1 is off.
+
+    ``x0 = null + scale (conditional - null)`` at noise levels inside ``interval`` (Kynkäänniemi et al. 2024), and the
+    conditional estimate alone elsewhere, which costs half.
+    """
+
+    def __init__(self, denoiser: Denoiser, scale: float, interval: tuple[float, float] = (0.0, 1.0)) -> None:
+        self.denoiser, self.scale, self.interval = denoiser, scale, interval
+        self.latent_channels, self.radius_lat = denoiser.latent_channels, denoiser.radius_lat
+        self.phase_lat = denoiser.phase_lat
+
+    def __call__(self, latents: Tensor, noise_level: float, condition: Condition) -> Tensor:
+        conditional = self.denoiser(latents, noise_level, condition)
+        if self.scale == 1.0 or not self.interval[0] <= noise_level <= self.interval[1]:
+            return conditional
+        return torch.lerp(self.denoiser(latents, noise_level, condition.null()), conditional, self.scale)

@@ -1,0 +1,5 @@
+"""Engines: how a denoiser draws a canvas larger than it was trained on."""
+
+from .dense import DenseEngine, EngineStep
+
+__all__ = ["DenseEngine", "EngineStep"]

@@ -1,0 +1,221 @@
+"""The whole story: from a grid or a layout to a large image, one denoising step at a time."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .embeddings.grid import EmbeddingGrid
+from .errors import SettingsError
+from .geometry import GridGeometry
+from .layouts import Layout, edit_to_json
+from .provenance import Manifest, describe_machine
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .models.catalogue import Model
+
+ENGINES = ("dense",)
+PREVIEW_PX = 512
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to draw.
+
+    Args:
+        seed: of the noise, 0 ≤ seed < 2**64.
+        steps: denoising steps, 1 … 1000.
+        guidance_scale: 1 is off; higher follows the grid more strictly; None takes the model's default.
+        engine: how the canvas is drawn; see DESIGN and :mod:`ssldiff_core.diffusion.engines`.
+        solver: ``dpm++``, ``ddim`` or ``euler``.
+        tile_lat: side of the tiles in latents.
+        device: ``auto`` or a torch device.
+        precision: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+
+    Raises:
+        SettingsError: where a value lies outside its range.
+    """
+
+    seed: int = 0
+    steps: int = 20
+    guidance_scale: float | None = None
+    engine: str = "dense"
+    solver: str = "dpm++"
+    tile_lat: int = 512
+    device: str = "auto"
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("seed", "steps", "tile_lat"):
+            if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), int):
+                raise SettingsError(f"draw with {name} {getattr(self, name)!r}", "it is no whole number")
+        _check_range("seed", self.seed, 0, 2**64 - 1)
+        _check_range("steps", self.steps, 1, 1000)
+        _check_range("tile_lat", self.tile_lat, 16, 4096)
+        if self.guidance_scale is not None:
+            _check_range("guidance scale", self.guidance_scale, 0.0, 20.0)
+        if self.engine not in ENGINES:
+            raise SettingsError(
+                f"draw with the engine {self.engine!r}", "there is none", f"engines: {', '.join(ENGINES)}"
+            )
+        if self.tile_lat % 2:
+            raise SettingsError(f"draw in tiles of {self.tile_lat} latents", "that is odd", "a tile is an even number")
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Settings:
+        """From JSON, as a manifest holds them; an unknown name is an error."""
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(set(record) - known)
+        if unknown:
+            raise SettingsError(
+                "use these settings", f"they hold {', '.join(unknown)}", f"known: {', '.join(sorted(known))}"
+            )
+        return cls(**record)
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not (math.isfinite(value) and low <= value <= high):
+        raise SettingsError(
+            f"draw with {name} {value}", "it lies outside the range", f"{name} goes from {low:g} to {high:g}",
+            f"The nearest is {min(max(value, low), high):g}" if math.isfinite(value) else "",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished image.
+
+    Args:
+        image: (height, width, 3) uint8.
+        latents: the clean canvas (channels, h, w) float32.
+        manifest: what made it, with the image's digest.
+        geometry: where its cells lie.
+        seconds: by phase, ``network`` and ``decode``.
+    """
+
+    image: NDArray[np.uint8]
+    latents: Tensor
+    manifest: Manifest
+    geometry: GridGeometry
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What :func:`generate` yields.
+
+    Args:
+        index: steps done.
+        total: steps in all; decoding counts as the last one.
+        phase: ``denoise``, then ``done``.
+        preview: small picture of the estimate (h, w, 3) uint8.
+        eta_s: seconds to go, estimated.
+        result: at the last step.
+    """
+
+    index: int
+    total: int
+    phase: str
+    preview: NDArray[np.uint8]
+    eta_s: float
+    result: Result | None = None
+
+
+def generate(
+    source: EmbeddingGrid | Layout, settings: Settings | None = None, *, model: Model | None = None,
+    preview_px: int = PREVIEW_PX, cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[Step]:  # fmt: skip
+    """Draw the large image that a grid describes.
+
+    The model follows from the grid's encoder where none is given. Every denoising step is yielded; the last step holds the
+    result. Stop iterating, or let ``cancelled()`` return True, to stop the work.
+
+    Args:
+        source: the grid, or a layout (its edits go into the manifest).
+        settings: how to draw.
+        model: loaded model; by default the shipped one for the grid's encoder.
+        preview_px: longest side of the previews.
+        cancelled: looked at before every tile.
+
+    Raises:
+        GridError: where the model cannot draw the grid.
+        ModelError: where there is no model for it.
+        Cancelled: where ``cancelled()`` said so.
+    """
+    from .diffusion.autoencoder import decode_canvas, preview_rgb
+    from .diffusion.denoisers import GuidedDenoiser
+    from .diffusion.engines import DenseEngine
+    from .diffusion.field import ConditioningField
+    from .diffusion.noise import PositionNoise
+    from .diffusion.schedule import get_solver, noise_levels
+    from .models.catalogue import find_model_for, load_model
+
+    settings = settings or Settings()
+    solver = get_solver(settings.solver)
+    grid = source.grid() if isinstance(source, Layout) else source
+    if model is None:
+        spec = find_model_for(grid.encoder_id)
+        spec.check_grid(grid)
+        model = load_model(spec.id, device=settings.device, precision=settings.precision)
+    model.spec.check_grid(grid)
+    scale = model.spec.guidance_scale if settings.guidance_scale is None else settings.guidance_scale
+    run = DenseEngine(settings.tile_lat).run(
+        GuidedDenoiser(model.denoiser, scale), ConditioningField(grid), PositionNoise(settings.seed), solver,
+        noise_levels(settings.steps), cancelled,
+    )  # fmt: skip
+    start = time.monotonic()
+    for step in run:
+        elapsed = time.monotonic() - start
+        preview = preview_rgb(step.x0, model.latent_rgb, preview_px)
+        eta = elapsed / step.index * (step.total - step.index) + 0.1 * elapsed / step.index * step.total
+        yield Step(step.index, step.total + 1, "denoise", preview, eta)
+    network_s = time.monotonic() - start
+    image = decode_canvas(model.autoencoder, step.latents, device=model.device, cancelled=cancelled)
+    seconds = {"network": network_s, "decode": time.monotonic() - start - network_s}
+    manifest = make_manifest(source, grid, settings, scale, model).with_image(image)
+    result = Result(image, step.latents, manifest, grid.geometry, seconds)
+    yield Step(step.total + 1, step.total + 1, "done", preview, 0.0, result)
+
+
+def make_manifest(
+    source: EmbeddingGrid | Layout, grid: EmbeddingGrid, settings: Settings, guidance_scale: float, model: Model
+) -> Manifest:
+    """The manifest of a run; its settings are those that were used, defaults resolved."""
+    import torch
+
+    precision = str(model.dtype).removeprefix("torch.")
+    used = asdict(settings) | {"guidance_scale": guidance_scale, "precision": precision, "device": model.device.type}
+    edits = tuple(edit_to_json(edit) for edit in source.edits) if isinstance(source, Layout) else ()
+    return Manifest(
+        grid=grid, model_id=model.spec.id, model_digest=model.spec.digest, settings=used, edits=edits,
+        bit_exact=model.device.type == "cpu",
+        machine=describe_machine(device=model.device.type, precision=precision, threads=torch.get_num_threads()),
+    )  # fmt: skip
+
+
+def replay(manifest: Manifest, *, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Step]:
+    """Draw a manifest's image again. Bit-equal on the same machine, versions and number of threads.
+
+    Raises:
+        SettingsError: where the weights are not those that drew it.
+    """
+    from .errors import ModelError
+    from .models.catalogue import get_model_spec, load_model
+
+    settings = Settings.from_dict(manifest.settings)
+    spec = get_model_spec(manifest.model_id)
+    if spec.digest != manifest.model_digest:
+        raise ModelError(
+            f"replay an image of the model {spec.id!r}", f"the weights here are {spec.digest[:12]}",
+            f"it was drawn by {manifest.model_digest[:12]}", "Install the version of ssldiff that the manifest names",
+        )  # fmt: skip
+    model = load_model(spec.id, device=settings.device, precision=settings.precision)
+    yield from generate(manifest.grid, settings, model=model, cancelled=cancelled)

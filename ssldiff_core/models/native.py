@@ -1,0 +1,238 @@
+"""The native family: an autoencoder and a denoiser that are fully convolutional with a finite receptive field.
+
+Nothing in either network looks at the whole image: no group norm, no attention, no pooling over space. A tile with a halo
+as wide as the receptive field therefore gives exactly what the whole canvas gives, and any size can be drawn.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+
+
+def _conv(in_channels: int, out_channels: int, kernel: int = 3, gain: float = 1.0) -> nn.Conv2d:
+    """A convolution with reflect padding whose output keeps the input's variance, times ``gain`` squared."""
+    conv = nn.Conv2d(
+        in_channels, out_channels, kernel, padding=kernel // 2, padding_mode="reflect" if kernel > 1 else "zeros"
+    )
+    nn.init.normal_(conv.weight, std=gain / (in_channels * kernel * kernel) ** 0.5)
+    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+    return conv
+
+
+class ResidualBlock(nn.Module):
+    """``x + conv(silu(conv(silu(x))))``, without normalisation. Radius 2."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = _conv(channels, channels, gain=1.6)
+        self.second = _conv(channels, channels, gain=0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.silu(self.first(F.silu(x))))
+
+
+class NativeAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
+    """Pixels to latents and back, factor 8, without any statistic over space.
+
+    Encoder: pixel-unshuffle(4), residual blocks at 1/4, unshuffle(2), residual blocks at 1/8. The decoder mirrors it and is
+    wider. Latents are standardised: about zero mean and unit deviation in each channel over the training images.
+
+    Args:
+        latent_channels: channels of a latent.
+        encoder_channels: widths at 1/4 and 1/8.
+        decoder_channels: widths at 1/4 and 1/8.
+        encoder_blocks: residual blocks at 1/4 and 1/8.
+        decoder_blocks: residual blocks at 1/4 and 1/8.
+        latent_mean: subtracted from the raw latents, per channel.
+        latent_std: divides the raw latents, per channel.
+        latent_rgb: linear map from standardised latents to RGB in [-1, 1]: rows of ``latent_channels + 1`` numbers
+            (the last is the offset); the preview of a step.
+    """
+
+    factor = 8
+
+    @register_to_config
+    def __init__(
+        self,
+        latent_channels: int = 8,
+        encoder_channels: tuple[int, int] = (64, 128),
+        decoder_channels: tuple[int, int] = (64, 192),
+        encoder_blocks: tuple[int, int] = (1, 2),
+        decoder_blocks: tuple[int, int] = (2, 4),
+        latent_mean: tuple[float, ...] | None = None,
+        latent_std: tuple[float, ...] | None = None,
+        latent_rgb: tuple[tuple[float, ...], ...] | None = None,
+    ) -> None:
+        super().__init__()
+        quarter, eighth = encoder_channels
+        self.encoder = nn.Sequential(
+            nn.PixelUnshuffle(4),
+            _conv(48, quarter),
+            *(ResidualBlock(quarter) for _ in range(encoder_blocks[0])),
+            nn.PixelUnshuffle(2),
+            _conv(4 * quarter, eighth, 1),
+            *(ResidualBlock(eighth) for _ in range(encoder_blocks[1])),
+            _conv(eighth, latent_channels, 1),
+        )
+        quarter, eighth = decoder_channels
+        self.decoder = nn.Sequential(
+            _conv(latent_channels, eighth),
+            *(ResidualBlock(eighth) for _ in range(decoder_blocks[1])),
+            _conv(eighth, 4 * quarter, 1),
+            nn.PixelShuffle(2),
+            *(ResidualBlock(quarter) for _ in range(decoder_blocks[0])),
+            _conv(quarter, 48),
+            nn.PixelShuffle(4),
+        )
+        self.decoder_radius_lat = 1 + 2 * decoder_blocks[1] + -(-(2 * decoder_blocks[0] + 1) // 2)
+        """Latents around a position that its decoded pixels depend on."""
+
+    def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        channels = self.config.latent_channels
+        mean = like.new_tensor(self.config.latent_mean or [0.0] * channels).view(1, -1, 1, 1)
+        std = like.new_tensor(self.config.latent_std or [1.0] * channels).view(1, -1, 1, 1)
+        return mean, std
+
+    def encode_raw(self, pixels: Tensor) -> Tensor:
+        """Pixels (n, 3, h, w) in [-1, 1] -> latents (n, channels, h / 8, w / 8) before standardisation."""
+        return self.encoder(pixels)  # type: ignore[no-any-return]
+
+    def decode_raw(self, latents: Tensor) -> Tensor:
+        """The inverse of :meth:`encode_raw`."""
+        return self.decoder(latents)  # type: ignore[no-any-return]
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Pixels (n, 3, h, w) in [-1, 1], sides multiples of 8 -> standardised latents (n, channels, h / 8, w / 8) float32."""
+        raw = self.encode_raw(pixels).float()
+        mean, std = self._statistics(raw)
+        return (raw - mean) / std
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Standardised latents (n, channels, h, w) -> pixels (n, 3, 8 h, 8 w) float32, about [-1, 1], not clamped."""
+        mean, std = self._statistics(latents)
+        raw = (latents * std + mean).to(next(self.parameters()).dtype)
+        return self.decode_raw(raw).float()
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.decode_raw(self.encode_raw(pixels))
+
+
+class ModulatedBlock(nn.Module):
+    """Pixel-wise RMS norm, modulation at every position, one 3×3 and one 1×1 convolution. Radius 1.
+
+    The RMS norm is over channels at one position (EDM2's pixel norm), so that no position learns of the others' statistics.
+    """
+
+    def __init__(self, channels: int, hidden: int, embedding: int) -> None:
+        super().__init__()
+        self.modulation = _conv(embedding, 2 * channels, 1, gain=0.1)
+        self.spread = _conv(channels, hidden, gain=1.4)
+        self.gather = _conv(hidden, channels, 1, gain=0.3)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        scale, shift = self.modulation(embedding).chunk(2, dim=1)
+        h = x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-4)
+        return x + self.gather(F.silu(self.spread(h * (1 + scale) + shift)))  # type: ignore[no-any-return]
+
+
+class NativeDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
+    """A two-level convolutional U-Net over latents, conditioned at every position.
+
+    The network estimates the velocity of the straight path ``x_t = (1 - t) x0 + t ε``, that is ``ε - x0``; t in [0, 1] is the
+    noise level. With the default blocks its receptive field reaches 16 latents. Its strided layer fixes a phase: crops and
+    tiles must start at even latents.
+
+    Args:
+        latent_channels: channels of a latent.
+        condition_dim: length of an embedding.
+        channels: widths at 1/8 and 1/16 of the pixels.
+        hidden: widths between the 3×3 and the 1×1 convolution of a block, per level.
+        blocks: blocks before, at and after the coarse level.
+        embedding: width of the joint embedding of condition, noise level and pixel size.
+        pixel_size_reference_m: the pixel size whose logarithm is 0 for the network.
+    """
+
+    phase = 2
+    """Origins of crops and tiles are multiples of this many latents."""
+
+    @register_to_config
+    def __init__(
+        self,
+        latent_channels: int = 8,
+        condition_dim: int = 128,
+        channels: tuple[int, int] = (96, 224),
+        hidden: tuple[int, int] = (128, 320),
+        blocks: tuple[int, int, int] = (2, 5, 2),
+        embedding: int = 128,
+        pixel_size_reference_m: float = 1e-6,
+    ) -> None:
+        super().__init__()
+        fine, coarse = channels
+        self.from_latents = _conv(latent_channels, fine)
+        self.from_condition = _conv(condition_dim, embedding, 1)
+        self.null_condition = nn.Parameter(torch.zeros(embedding))
+        self.from_level = nn.Sequential(nn.Linear(32, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
+        self.embed = nn.Sequential(nn.SiLU(), _conv(embedding, embedding, 1, gain=1.6), nn.SiLU())
+        self.before = nn.ModuleList(ModulatedBlock(fine, hidden[0], embedding) for _ in range(blocks[0]))
+        self.down = _conv(4 * fine, coarse, 1)
+        self.middle = nn.ModuleList(ModulatedBlock(coarse, hidden[1], embedding) for _ in range(blocks[1]))
+        self.up = _conv(coarse, 4 * fine, 1)
+        self.after = nn.ModuleList(ModulatedBlock(fine, hidden[0], embedding) for _ in range(blocks[2]))
+        self.to_latents = _conv(fine, latent_channels, 1, gain=0.1)
+        frequencies = torch.exp(torch.linspace(0.0, 5.0, 8))
+        self.register_buffer("frequencies", frequencies, persistent=False)
+
+    @property
+    def radius_lat(self) -> int:
+        """How far, in latents, an output depends on the input; the worse of the two phases of the strided layer."""
+        before, middle, after = self.config.blocks
+        reach = 1 + before
+        radii = []
+        for position in (0, 1):
+            last = 2 * ((position + reach) // 2 + middle) + 1
+            first = 2 * ((position - reach) // 2 - middle)
+            radii += [last - position, position - first]
+        return max(radii) + after  # type: ignore[no-any-return]
+
+    def _level_embedding(self, noise_level: Tensor, pixel_size_m: Tensor) -> Tensor:
+        """(n,) noise levels in [0, 1] and (n,) pixel sizes in metres -> (n, embedding)."""
+        size = torch.log2(pixel_size_m.float() / self.config.pixel_size_reference_m) * 0.5
+        angles = torch.cat([noise_level[:, None] * self.frequencies, size[:, None] * self.frequencies[:8] * 0.5], dim=1)
+        features = torch.cat([angles.sin(), angles.cos()], dim=1)
+        return self.from_level(features.to(self.null_condition.dtype))  # type: ignore[no-any-return]
+
+    def forward(
+        self, latents: Tensor, noise_level: Tensor, condition: Tensor, condition_valid: Tensor, pixel_size_m: Tensor
+    ) -> Tensor:
+        """The velocity ``ε - x0``.
+
+        Args:
+            latents: (n, latent_channels, h, w), h and w even.
+            noise_level: (n,) in [0, 1].
+            condition: (n, condition_dim, h, w), unit vectors; anything finite where it is not valid.
+            condition_valid: (n, 1, h, w), 1 where the condition holds, 0 for the null condition.
+            pixel_size_m: (n,) metres along a canvas pixel.
+
+        Returns:
+            (n, latent_channels, h, w), dtype of the weights.
+        """
+        scaled = condition * self.config.condition_dim**0.5
+        null = self.null_condition.view(1, -1, 1, 1)
+        joint = torch.where(condition_valid > 0.5, self.from_condition(scaled), null.to(scaled.dtype))
+        fine = self.embed(joint + self._level_embedding(noise_level, pixel_size_m)[:, :, None, None])
+        coarse = F.avg_pool2d(fine, 2)
+        x = self.from_latents(latents)
+        for block in self.before:
+            x = block(x, fine)
+        h = self.down(F.pixel_unshuffle(x, 2))
+        for block in self.middle:
+            h = block(h, coarse)
+        x = x + F.pixel_shuffle(self.up(h), 2)
+        for block in self.after:
+            x = block(x, fine)
+        x = x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-4)
+        return self.to_latents(x)  # type: ignore[no-any-return]

@@ -1,0 +1,116 @@
+"""Recipe of the native patch encoder: contrastive learning of overlapping patches (SimCLR, arXiv 2002.05709).
+
+Two views of a place differ by a shift of up to a fifth of a patch, a flip or quarter turn and a weak change of brightness
+and colour: what remains is tissue and stain, land and season, which is what a user wants to control.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..geometry import CELL_PX
+from .autoencoder import to_pixels
+from .data import CropSampler, TrainingImage
+from .run import Budget, TrainingRun, choose_device
+
+TIMM_NAME = "resnet10t"
+TIMM_ARGS: dict[str, Any] = {"channels": [48, 96, 192, 384], "stem_width": 16, "num_classes": 128}
+SHIFT_PX = 26
+
+
+class ContrastiveNetwork(nn.Module):
+    """The patch encoder (a timm network) and the projector that the loss looks at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        import timm
+
+        self.encoder = timm.create_model(TIMM_NAME, pretrained=False, **TIMM_ARGS)
+        dim = TIMM_ARGS["num_classes"]
+        self.projector = nn.Sequential(nn.Linear(dim, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 128))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.projector(self.encoder(pixels))  # type: ignore[no-any-return]
+
+
+class ContrastiveObjective:
+    """Draws pairs of overlapping patches and contrasts each with all others of the batch."""
+
+    def __init__(self, network: ContrastiveNetwork, sampler: CropSampler, pairs: int, device: torch.device) -> None:
+        from lightly.loss import NTXentLoss
+
+        self.network, self.sampler, self.pairs, self.device = network, sampler, pairs, device
+        self.loss = NTXentLoss(temperature=0.2)
+
+    def __call__(self, step: int) -> Tensor:
+        places = self.sampler.sample(self.pairs)
+        views = torch.cat([self._view(places), self._view(places)]).contiguous(memory_format=torch.channels_last)
+        first, second = self.network(views).float().chunk(2)
+        return self.loss(first, second)  # type: ignore[no-any-return]
+
+    def _view(self, places: NDArray[np.uint8]) -> Tensor:
+        generator, room = self.sampler.generator, places.shape[1] - CELL_PX
+        patches = []
+        for place in places:
+            row, col = generator.integers(0, room + 1, size=2)
+            patch = np.rot90(place[row : row + CELL_PX, col : col + CELL_PX], int(generator.integers(4)))
+            patches.append(patch[:, ::-1] if generator.random() < 0.5 else patch)
+        pixels = to_pixels(np.stack(patches), self.device)
+        gain = 1 + 0.06 * torch.randn(len(pixels), 3, 1, 1, device=self.device)
+        offset = 0.05 * torch.randn(len(pixels), 1, 1, 1, device=self.device)
+        return (pixels * gain + offset).clamp(-1, 1)
+
+
+def train_patch_encoder(
+    images: list[TrainingImage], folder: Path, *, minutes: float, seed: int = 0, pairs: int = 64, lr: float = 2e-3,
+    device: str = "auto",
+) -> nn.Module:  # fmt: skip
+    """Trains for ``minutes`` and returns the averaged timm network, without the projector."""
+    torch.manual_seed(seed)
+    chosen = choose_device(device)
+    network = ContrastiveNetwork()
+    sampler = CropSampler(images, CELL_PX + SHIFT_PX, seed)
+    run = TrainingRun(network, folder, Budget(minutes, lr=lr), device=chosen, ema_decay=0.99)
+    run.fit(ContrastiveObjective(network, sampler, pairs, chosen))
+    average: ContrastiveNetwork = run.average  # type: ignore[assignment]
+    return average.encoder  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def encode_patches(encoder: nn.Module, patches: NDArray[np.uint8], batch: int = 128) -> NDArray[np.float32]:
+    """(n, 128, 128, 3) uint8 -> the network's output (n, dim) float32, not standardised."""
+    device = next(encoder.parameters()).device
+    parts = []
+    for start in range(0, len(patches), batch):
+        pixels = to_pixels(patches[start : start + batch], device).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16):
+            parts.append(encoder(pixels).float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def patches_on_lattice(pixels: NDArray[np.uint8], spacing_px: int) -> NDArray[np.uint8]:
+    """All patches of an image whose corners lie on a lattice: (rows, cols, 128, 128, 3), a view."""
+    windows = np.lib.stride_tricks.sliding_window_view(pixels, (CELL_PX, CELL_PX), axis=(0, 1))
+    return windows[::spacing_px, ::spacing_px].transpose(0, 1, 3, 4, 2)
+
+
+def standardisation(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and deviation of each dimension, (dim,) each; deviations bounded below by a hundredth of their mean."""
+    deviation = vectors.std(axis=0)
+    return vectors.mean(axis=0), np.maximum(deviation, 0.01 * deviation.mean()).astype(np.float32)
+
+
+def knn_accuracy(
+    train: NDArray[np.float32], train_labels: list[str], test: NDArray[np.float32], test_labels: list[str], k: int = 10
+) -> float:
+    """Share of test patches whose label is that of most of their ``k`` nearest training patches by cosine."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    classifier = KNeighborsClassifier(n_neighbors=k, metric="cosine")
+    return float(classifier.fit(train, train_labels).score(test, test_labels))
