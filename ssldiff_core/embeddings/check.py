@@ -85,7 +85,8 @@ def check_grid(grid: EmbeddingGrid, reference: Mapping[str, Any] | str | Path) -
     Args:
         grid: to check.
         reference: what :func:`quantiles_from` made; or a whole ``encoder.json`` (its path, or read already), and then
-            the encoder's id and pixel sizes are held against the grid's too.
+            the encoder's id and pixel sizes are held against the grid's too. One that stores no quantiles finds nothing
+            out of range, and says so.
 
     Raises:
         GridError: where the grid is of another encoder, dimension or a pixel size outside the trained range.
@@ -96,7 +97,11 @@ def check_grid(grid: EmbeddingGrid, reference: Mapping[str, Any] | str | Path) -
         check_pixel_size(grid.geometry.pixel_size_m, facts["pixel_sizes_m"], str(facts.get("id", grid.encoder_id)))
     if facts.get("id", grid.encoder_id) != grid.encoder_id:
         raise GridError("check a grid", f"it is of {grid.encoder_id}", f"the reference is of {facts['id']}")
-    centroids, limit, median = _read_reference(facts)
+    stored = facts.get("quantiles", None if "id" in facts else facts)
+    if stored is None:
+        nothing = read_only(np.zeros(grid.shape_cell, dtype=bool))
+        return GridCheck(0.0, nothing, 1.0, "Its patch encoder stores no reference to check this grid against.")
+    centroids, limit, median = _read_reference(stored)
     if centroids.shape[1] != grid.dim:
         raise GridError("check a grid", f"it has {grid.dim} dimensions", f"the reference has {centroids.shape[1]}")
     outside = np.zeros(grid.shape_cell, dtype=bool)
@@ -120,15 +125,14 @@ def _read_facts(path: str | Path) -> Mapping[str, Any]:
     return facts
 
 
-def _read_reference(facts: Mapping[str, Any]) -> tuple[np.ndarray, float, float]:
+def _read_reference(reference: Mapping[str, Any]) -> tuple[np.ndarray, float, float]:
     """Centroids (k, dim) float32, the distance beyond which a cell is out of range, and the median distance."""
     try:
-        reference = facts.get("quantiles", facts)
         centroids = np.array(reference["centroids"], dtype=np.float32)
         distances = reference["distances"]
         limit, median = float(distances[_LIMIT]), float(distances["0.5"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError("check a grid", f"the model stores no reference to check against ({error})") from error
+        raise ModelError("check a grid", f"the reference stored with the model lacks a part ({error})") from error
     if centroids.ndim != 2 or not np.isfinite(centroids).all() or not np.isfinite([limit, median]).all():
         raise ModelError("check a grid", "the reference stored with the model is malformed")
     return centroids, limit, median

@@ -124,10 +124,17 @@ def test_a_scene_like_the_training_set_passes_and_another_asks(tmp_path: Path) -
         check_grid(make_grid(draw(500)[:, :5]), path)
 
 
-@pytest.mark.parametrize("reference", [{}, {"quantiles": None}, {"centroids": [[1]], "distances": {}}, "none.json"])
-def test_a_model_without_a_reference_says_so(reference: object) -> None:
+@pytest.mark.parametrize("reference", [{}, {"quantiles": 3}, {"centroids": [[1]], "distances": {}}, "none.json"])
+def test_a_broken_reference_is_a_model_error(reference: object) -> None:
     with pytest.raises(ModelError):
         check_grid(make_grid(draw(20)), reference)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reference", [{"id": "tiny-1"}, {"id": "tiny-1", "quantiles": None}])
+def test_an_encoder_without_a_reference_says_so_and_asks_nothing(reference: dict[str, object]) -> None:
+    check = check_grid(make_grid(draw(20)), reference)
+    assert not check.needs_confirmation
+    assert "no reference" in check.message
 
 
 def make_slide() -> np.ndarray:
