@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .arguments import Commands, add_device_options, add_parser
 from .console import Console
-from .generate import generate_with_bar
+from .generate import PREVIEW_PX, follow, settings_from
 
 if TYPE_CHECKING:
     from ..embeddings.grid import EmbeddingGrid
@@ -30,23 +30,23 @@ def add_command(commands: Commands) -> None:
     """Add ``check`` to the parser."""
     parser = add_parser(commands, "check", "try this machine: device, memory, speed", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--model", default="tissue", metavar="ID", help="which model to try (tissue)")
-    parser.add_argument("--steps", type=int, default=20, help="denoising steps (20)")
-    parser.set_defaults(seed=0, guidance=None, engine=None, run=run)
+    parser.add_argument("--steps", type=int, metavar="N", help="denoising steps (20)")
+    parser.set_defaults(seed=0, guidance=None, engine=None, solver=None, run=run)
     add_device_options(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``check``."""
+    from ..generate import generate
     from ..models.catalogue import get_model_spec
-    from .generate import settings_from
 
     spec, settings = get_model_spec(arguments.model), settings_from(arguments)
     grid = _grid_of(spec)
     start = time.monotonic()
-    generate_with_bar(grid, settings, console)  # loads the weights and wakes the kernels
+    follow(generate(grid, settings, preview_px=PREVIEW_PX), console)  # loads the weights and wakes the kernels
     first_s = time.monotonic() - start
     start = time.monotonic()
-    manifest = generate_with_bar(grid, settings, console).manifest
+    manifest = follow(generate(grid, settings, preview_px=PREVIEW_PX), console).manifest
     seconds = time.monotonic() - start
     facts: dict[str, Any] = {
         "model": spec.id, "device": manifest.machine["device"], "precision": manifest.machine["precision"],
@@ -64,11 +64,10 @@ def _grid_of(spec: ModelSpec) -> EmbeddingGrid:
     """A small grid of the model's own dimension; what it shows does not matter here."""
     import numpy as np
 
-    from ..embeddings.catalogue import get_encoder_spec
     from ..embeddings.grid import EmbeddingGrid
     from ..geometry import GridGeometry
 
-    n, dim = _CHECK_PX // spec.cell_px, get_encoder_spec(spec.encoder_id).dim
+    n, dim = _CHECK_PX // spec.cell_px, spec.condition_dim
     vectors = np.random.default_rng(0).standard_normal((n, n, dim)).astype(np.float32)
     geometry = GridGeometry((n, n), spec.pixel_sizes_m[0], cell_px=spec.cell_px, latent_factor=spec.latent_factor)
     return EmbeddingGrid(vectors, np.ones((n, n), dtype=bool), geometry, spec.encoder_id, source={"name": "check"})

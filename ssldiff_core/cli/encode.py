@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import GridError, SceneError
+from ..errors import GridError, ModelError, SceneError
 from ..geometry import format_length, parse_pixel_size
 from .arguments import (
     Commands,
@@ -21,7 +21,7 @@ from .arguments import (
 from .console import Console
 
 if TYPE_CHECKING:
-    from ..embeddings.encoder import TimmPatchEncoder
+    from ..embeddings.encoder import PatchEncoder
     from ..embeddings.grid import EmbeddingGrid
     from ..geometry import Box
     from ..models.catalogue import ModelSpec
@@ -65,15 +65,12 @@ def add_command(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``encode``."""
-    from ..embeddings.encoder import load_patch_encoder
-
     checked_output(arguments.output, ".npz")
     with open_scene_as_asked(arguments.scene, arguments) as scene:
         for warning in scene.warnings:
             console.note(f"{scene.name}: {warning}")
-        encoder_id, trained_m = _choose_encoder(scene, arguments)
-        pixel_size_m = arguments.pixel_size or _nearest_trained(_known_pixel_size(scene), trained_m)
-        encoder = load_patch_encoder(encoder_id, device=arguments.device)
+        encoder = _choose_encoder(scene, arguments)
+        pixel_size_m = arguments.pixel_size or _nearest(_known_pixel_size(scene), encoder.pixel_sizes_m)
         grid = embed_with_bar(scene, encoder, console, arguments.region, pixel_size_m, arguments.batch_size)
     grid.save(arguments.output)
     rows, cols = grid.shape_cell
@@ -91,7 +88,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def embed_with_bar(
-    scene: Scene, encoder: TimmPatchEncoder, console: Console, region: Box | None, pixel_size_m: float, batch_size: int
+    scene: Scene, encoder: PatchEncoder, console: Console, region: Box | None, pixel_size_m: float, batch_size: int
 ) -> EmbeddingGrid:
     """Embed a region, with a progress bar."""
     from ..embeddings.embed import embed_scene
@@ -107,28 +104,31 @@ def embed_with_bar(
     return grid
 
 
-def _choose_encoder(scene: Scene, arguments: argparse.Namespace) -> tuple[str, tuple[float, ...]]:
-    """The encoder's id or folder, and the pixel sizes it was trained at."""
-    from ..embeddings.catalogue import get_encoder_spec
+def _choose_encoder(scene: Scene, arguments: argparse.Namespace) -> PatchEncoder:
+    """The encoder asked for, else the one of the model asked for, else of the model nearest to the scene."""
+    from ..embeddings.encoder import load_patch_encoder
     from ..models.catalogue import get_model_spec, list_models
+    from ..models.placement import choose_device
 
+    device = str(choose_device(arguments.device))
     if arguments.encoder:
-        folder = Path(arguments.encoder)
-        return arguments.encoder, () if folder.exists() else get_encoder_spec(arguments.encoder).pixel_sizes_m
+        return load_patch_encoder(arguments.encoder, device)
     if arguments.model:
-        spec = get_model_spec(arguments.model)
+        model = get_model_spec(arguments.model)
     else:
-        spec = _nearest_model(_known_pixel_size(scene), list_models())
-    return spec.encoder_id, spec.pixel_sizes_m
+        model = _nearest_model(_known_pixel_size(scene), list_models())
+    return load_patch_encoder(model.folder, device)
 
 
 def _nearest_model(pixel_size_m: float, specs: list[ModelSpec]) -> ModelSpec:
-    return min(specs, key=lambda spec: min(abs(math.log(size / pixel_size_m)) for size in spec.pixel_sizes_m))
+    if not specs:
+        raise ModelError("choose a model for the scene", "there is none here", "", "Install ssldiff again")
+    return min(specs, key=lambda spec: abs(math.log(_nearest(pixel_size_m, spec.pixel_sizes_m) / pixel_size_m)))
 
 
-def _nearest_trained(pixel_size_m: float, trained_m: tuple[float, ...]) -> float:
-    """The trained pixel size nearest to the scene's, by ratio; the scene's own where none is known."""
-    return min(trained_m, key=lambda size: abs(math.log(size / pixel_size_m)), default=pixel_size_m)
+def _nearest(pixel_size_m: float, trained_m: tuple[float, ...]) -> float:
+    """The trained pixel size nearest to the scene's, by ratio."""
+    return min(trained_m, key=lambda size: abs(math.log(size / pixel_size_m)))
 
 
 def _known_pixel_size(scene: Scene) -> float:

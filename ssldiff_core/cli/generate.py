@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ModelError
 from ..geometry import format_length
 from .arguments import Commands, add_device_options, add_parser, checked_output
 from .console import Console
 
 if TYPE_CHECKING:
     from ..embeddings.grid import EmbeddingGrid
-    from ..generate import Result, Settings
+    from ..generate import Result, Settings, Step
     from ..models.catalogue import ModelSpec
 
-IMAGE_SUFFIXES = (".png", ".ome.tif", ".ome.tiff", ".tif", ".tiff")
+PREVIEW_PX = 16
+"""Nobody sees the previews here, so they are as small as they may be."""
 
 _DESCRIPTION = """\
 Draw the image that a grid of embeddings describes. The model follows from the grid: the one that was trained with the
@@ -47,9 +48,13 @@ def add_command(commands: Commands) -> None:
         help=".png, .ome.tif or .tif; several are fine",
     )
     parser.add_argument("--seed", type=int, default=0, help="another seed, another image of the same grid (0)")
-    parser.add_argument("--steps", type=int, default=20, help="denoising steps; more is slower and finer (20)")
-    parser.add_argument("--guidance", type=float, metavar="SCALE", help="how closely to follow the grid; 1 is off")
-    parser.add_argument("--engine", help="how the canvas is covered; the model's own where not given")
+    parser.add_argument("--steps", type=int, metavar="N", help="denoising steps; more is slower and finer (20)")
+    parser.add_argument(
+        "--guidance", type=float, metavar="SCALE",
+        help="how closely to follow the grid; 1 is off; the model's own by default",
+    )  # fmt: skip
+    parser.add_argument("--engine", metavar="NAME", help="how the canvas is drawn (dense)")
+    parser.add_argument("--solver", metavar="NAME", help="dpm++, ddim or euler (dpm++)")
     parser.add_argument("--yes", action="store_true", help="go on where many cells are unlike the training images")
     add_device_options(parser)
     parser.set_defaults(run=run)
@@ -58,14 +63,17 @@ def add_command(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``generate``."""
     from ..embeddings.grid import EmbeddingGrid
+    from ..export import SUFFIXES
+    from ..generate import generate
+    from ..models.catalogue import find_model_for
 
-    outputs = [checked_output(path, *IMAGE_SUFFIXES) for path in arguments.output]
-    grid = EmbeddingGrid.load(arguments.grid)
-    settings = settings_from(arguments)
-    model_spec_for(grid)
-    confirm_range(grid, console, yes=arguments.yes)
+    outputs = [checked_output(path, *SUFFIXES) for path in arguments.output]
+    grid, settings = EmbeddingGrid.load(arguments.grid), settings_from(arguments)
+    spec = find_model_for(grid.encoder_id)
+    spec.check_grid(grid)
+    confirm_range(grid, spec, console, yes=arguments.yes)
     start = time.monotonic()
-    result = generate_with_bar(grid, settings, console)
+    result = follow(generate(grid, settings, preview_px=PREVIEW_PX), console)
     seconds = time.monotonic() - start
     write_outputs(result, outputs)
     report(result, outputs, seconds, console)
@@ -78,60 +86,38 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
 
     given = {
         "seed": arguments.seed, "steps": arguments.steps, "guidance_scale": arguments.guidance,
-        "engine": arguments.engine, "device": arguments.device, "precision": arguments.precision,
+        "engine": arguments.engine, "solver": arguments.solver,
+        "device": arguments.device, "precision": arguments.precision,
     }  # fmt: skip
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
-def model_spec_for(grid: EmbeddingGrid) -> ModelSpec:
-    """The catalogue's model that was trained with the grid's encoder.
-
-    Raises:
-        ModelError: where there is none.
-    """
-    from ..models.catalogue import list_models
-
-    specs = list_models()
-    for spec in specs:
-        if spec.encoder_id == grid.encoder_id:
-            return spec
-    raise ModelError(
-        "draw this grid", f"its embeddings are of the encoder {grid.encoder_id!r}",
-        "a model draws grids of its own encoder",
-        f"Encode the scene again with --model {' or '.join(spec.id for spec in specs)}",
-    )  # fmt: skip
-
-
-def confirm_range(grid: EmbeddingGrid, console: Console, *, yes: bool) -> None:
+def confirm_range(grid: EmbeddingGrid, spec: ModelSpec, console: Console, *, yes: bool) -> None:
     """Tell the share of cells unlike the training images; where it is large go on only where the user wants to.
 
     Raises:
         SettingsError: where the user does not.
         GridError: where the grid's pixel size lies outside the trained range.
     """
-    from ..embeddings.catalogue import get_encoder_spec
     from ..embeddings.check import check_grid
 
-    check = check_grid(grid, get_encoder_spec(grid.encoder_id).to_json())
+    check = check_grid(grid, spec.folder / "encoder.json")
     if check.needs_confirmation:
         console.confirm("draw this grid", check.message, yes=yes)
     else:
         console.note(check.message)
 
 
-def generate_with_bar(grid: EmbeddingGrid, settings: Settings, console: Console) -> Result:
-    """Generate, with a progress bar.
+def follow(steps: Iterator[Step], console: Console) -> Result:
+    """Let a generation run to its end, with a progress bar.
 
     Raises:
         SSLDiffError: as :func:`ssldiff_core.generate.generate`.
     """
-    from ..generate import generate
-
     result = None
     with console.progress("generating", "step") as bar:
-        for step in generate(grid, settings, preview_px=0):
+        for step in steps:
             bar.total = step.total
-            bar.set_description("decoding" if step.phase == "decode" else "generating", refresh=False)
             bar.update(step.index - bar.n)
             result = step.result or result
     assert result is not None, "the last step carries the result"
@@ -152,10 +138,12 @@ def write_outputs(result: Result, outputs: list[Path]) -> None:
 def report(result: Result, outputs: list[Path], seconds: float, console: Console) -> None:
     """Say what was made."""
     height, width = result.image.shape[:2]
+    phases = {f"seconds_{phase}": round(value, 3) for phase, value in result.seconds.items()}
     manifest = result.manifest
     facts = {
         "outputs": [str(path) for path in outputs], "width_px": width, "height_px": height,
-        "pixel_size_m": result.geometry.pixel_size_m, "seconds": round(seconds, 3), "model": manifest.model_id,
+        "pixel_size_m": result.geometry.pixel_size_m, "seconds": round(seconds, 3), **phases,
+        "model": manifest.model_id,
         "seed": manifest.settings.get("seed"), "image_digest": manifest.image_digest, "synthetic": True,
     }  # fmt: skip
     size = format_length(result.geometry.pixel_size_m)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from ..errors import ModelError
 from ..geometry import format_length
 from .arguments import Commands, add_parser
 from .console import Console
@@ -30,13 +31,16 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from ..models.catalogue import list_models
 
     specs = list_models()
+    if not specs:
+        raise ModelError("list the models", "there is none here", "they come with the package", "Install ssldiff again")
     console.report("\n".join(_describe(spec) for spec in specs), {"models": [_facts(spec) for spec in specs]})
     return 0
 
 
 def _facts(spec: ModelSpec) -> dict[str, Any]:
     return {
-        "id": spec.id, "family": spec.family, "encoder": spec.encoder_id, "cell_px": spec.cell_px,
+        "id": spec.id, "version": spec.version, "draws": spec.domain,
+        "family": spec.family, "encoder": spec.encoder_id, "cell_px": spec.cell_px,
         "pixel_sizes_m": list(spec.pixel_sizes_m), "licence": spec.licence, "paper": spec.paper, "digest": spec.digest,
         "folder": str(spec.folder),
     }  # fmt: skip
@@ -44,4 +48,4 @@ def _facts(spec: ModelSpec) -> dict[str, Any]:
 
 def _describe(spec: ModelSpec) -> str:
     sizes = ", ".join(format_length(size) for size in spec.pixel_sizes_m)
-    return f"{spec.id:8} family {spec.family}, encoder {spec.encoder_id}, pixel sizes {sizes}; {spec.licence}"
+    return f"{spec.id:8} {spec.domain}; {spec.family} {spec.version}, {spec.encoder_id}, at {sizes}; {spec.licence}"

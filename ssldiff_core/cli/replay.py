@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ManifestError
 from .arguments import Commands, add_parser, checked_output
 from .console import Console
-from .generate import IMAGE_SUFFIXES, generate_with_bar, write_outputs
+from .generate import follow, write_outputs
 
 if TYPE_CHECKING:
-    from ..generate import Settings
     from ..provenance import Manifest
 
 EXIT_DIFFERS = 1
@@ -27,14 +26,14 @@ Exit code 0: the image is the same. Exit code 1: it was made, but it differs; wh
 
 _EXAMPLES = """\
   ssldiff replay out.ome.tif.manifest.json                     writes out.replay.ome.tif beside it
-  ssldiff replay out.ome.tif.manifest.json -o again.png
+  ssldiff replay out.ome.tif -o again.png                      the manifest inside the image
   ssldiff replay out.ome.tif.manifest.json --verify            compares, writes nothing"""
 
 
 def add_command(commands: Commands) -> None:
     """Add ``replay`` to the parser."""
     parser = add_parser(commands, "replay", "make an image again from its manifest", _DESCRIPTION, _EXAMPLES)
-    parser.add_argument("manifest", type=Path, help="the .manifest.json beside a generated image")
+    parser.add_argument("manifest", type=Path, help="the .manifest.json beside a generated image, or the image itself")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("-o", "--output", type=Path, nargs="+", metavar="FILE", help=".png, .ome.tif or .tif")
     where.add_argument("--verify", action="store_true", help="only compare; write nothing")
@@ -43,14 +42,15 @@ def add_command(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``replay``."""
+    from ..export import SUFFIXES, read_manifest
+    from ..generate import replay
     from ..provenance import Manifest
 
-    manifest = Manifest.load(arguments.manifest)
-    wanted = arguments.output or ([] if arguments.verify else [_default_output(arguments.manifest)])
-    outputs = [checked_output(path, *IMAGE_SUFFIXES) for path in wanted]
-    settings = _settings_of(manifest)
+    manifest = Manifest.from_json(read_manifest(arguments.manifest), name=str(arguments.manifest))
+    wanted = arguments.output or ([] if arguments.verify else [_default_output(arguments.manifest, SUFFIXES)])
+    outputs = [checked_output(path, *SUFFIXES) for path in wanted]
     start = time.monotonic()
-    result = generate_with_bar(manifest.grid, settings, console)
+    result = follow(replay(manifest), console)
     seconds = time.monotonic() - start
     write_outputs(result, outputs)
     same = result.manifest.image_digest == manifest.image_digest
@@ -65,35 +65,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if same else EXIT_DIFFERS
 
 
-def _settings_of(manifest: Manifest) -> Settings:
-    """The settings of the first run, where the same weights are here.
-
-    Raises:
-        ManifestError: where they are not, or this version does not know a setting.
-    """
-    from ..generate import Settings
-    from ..models.catalogue import get_model_spec
-
-    spec = get_model_spec(manifest.model_id)
-    if spec.digest != manifest.model_digest:
-        raise ManifestError(
-            "make the image again", f"the weights of {manifest.model_id!r} here are {spec.digest[:12]}, not "
-            f"{manifest.model_digest[:12]}", "a replay takes the same weights",
-            f"Install ssldiff {manifest.versions.get('ssldiff', 'of that time')}",
-        )  # fmt: skip
-    try:
-        return Settings(**manifest.settings)
-    except TypeError as error:
-        raise ManifestError("make the image again", f"its settings are of another version ({error})") from None
-
-
-def _default_output(manifest_path: Path) -> Path:
-    """``out.ome.tif.manifest.json`` -> ``out.replay.ome.tif``, in the same folder."""
-    name = manifest_path.name.removesuffix(MANIFEST_SUFFIX)
-    for suffix in sorted(IMAGE_SUFFIXES, key=len, reverse=True):
+def _default_output(given: Path, suffixes: Sequence[str]) -> Path:
+    """``out.ome.tif.manifest.json`` or ``out.ome.tif`` -> ``out.replay.ome.tif``, in the same folder."""
+    name = given.name.removesuffix(MANIFEST_SUFFIX)
+    for suffix in sorted(suffixes, key=len, reverse=True):
         if name.lower().endswith(suffix):
-            return manifest_path.with_name(f"{name[: -len(suffix)]}.replay{suffix}")
-    return manifest_path.with_name(f"{manifest_path.stem}.replay.png")
+            return given.with_name(f"{name[: -len(suffix)]}.replay{suffix}")
+    return given.with_name(f"{given.stem}.replay.png")
 
 
 def _differences(before: Manifest, now: Manifest) -> list[str]:

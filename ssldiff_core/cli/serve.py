@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``serve``, until it is interrupted."""
     _check_port(arguments.host, arguments.port)
     console.note("starting the app …")
-    from ui.server import serve
+    from ui import serve
 
     serve(arguments.host, arguments.port, arguments.root, arguments.data_dir, arguments.max_upload_gib)
     return 0

@@ -60,7 +60,7 @@ def words(line: str, tmp_path: Path) -> list[str]:
         ("generate TMP/grid.npz --steps -3 -o TMP/out.png", "steps"),
         ("generate TMP/grid.npz -o TMP/out.png", "nobodys-encoder"),
         ("replay TMP/none.json", "none.json"),
-        ("replay TMP/note.svs", "JSON"),
+        ("replay TMP/note.svs", "manifest"),
         ("check --model moon", "moon"),
         ("serve --port 99999999", "port"),
         ("serve --host 203.0.113.7", "203.0.113.7"),
