@@ -183,11 +183,12 @@ def _build_network(spec: EncoderSpec) -> torch.nn.Module:
 
     arguments: dict[str, Any] = {"pretrained": spec.weights == "timm", **spec.timm_args}
     try:
-        return timm.create_model(spec.timm_name, **arguments)
+        network: torch.nn.Module = timm.create_model(spec.timm_name, **arguments)
     except Exception as error:  # timm, torch and the network's own constructor raise whatever they like
         raise ModelError(
             f"build the network of the patch encoder {spec.id}", f"timm cannot make {spec.timm_name}: {error}"
         ) from error
+    return network
 
 
 def _load_weights(network: torch.nn.Module, path: Path, asked: str) -> None:
