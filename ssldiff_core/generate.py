@@ -135,8 +135,8 @@ def generate(
 ) -> Iterator[Step]:  # fmt: skip
     """Draw the large image that a grid describes.
 
-    The model follows from the grid's encoder where none is given. Every denoising step is yielded; the last step holds the
-    result. Stop iterating, or let ``cancelled()`` return True, to stop the work.
+    The model follows from the grid's encoder where none is given. Every denoising step is yielded; the last step
+    holds the result. Stop iterating, or let ``cancelled()`` return True, to stop the work.
 
     Args:
         source: the grid, or a layout (its edits go into the manifest).

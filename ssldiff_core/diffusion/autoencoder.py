@@ -64,7 +64,9 @@ def encode_image(autoencoder: Autoencoder, image: NDArray[np.uint8], *, device: 
 
 
 def preview_rgb(latents: Tensor, latent_rgb: tuple[tuple[float, ...], ...], max_px: int = 512) -> NDArray[np.uint8]:
-    """A small picture of latents (c, h, w) by a linear map: one pixel for a latent, thinned to at most ``max_px`` a side."""
+    """A small picture of latents (c, h, w) by a linear map: one pixel for a latent, thinned to at most ``max_px`` a
+    side.
+    """
     stride = max(1, -(-max(latents.shape[1:]) // max_px))
     weights = torch.tensor(latent_rgb, dtype=torch.float32)
     thinned = latents[:, ::stride, ::stride].float().cpu()

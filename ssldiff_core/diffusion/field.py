@@ -1,8 +1,9 @@
 """The conditioning field: the condition at any position of the canvas, from the grid of embeddings.
 
-Between cell centres the raw vectors are interpolated on the sphere, first along a row, then along a column (the authors'
-order). Beyond the outermost centres the nearest cell's value holds. Every position is computed by itself, so the field of
-a crop is the crop of the field, to the bit.
+Between cell centres the raw vectors are interpolated on the sphere, first along a row, then along a column (the
+authors'
+order). Beyond the outermost centres the nearest cell's value holds. Every position is computed by itself, so the
+field of a crop is the crop of the field, to the bit.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def interpolate_field(
 ) -> tuple[Floats, Bools]:
     """The field at every pair of a row and a column coordinate.
 
-    Invalid corners are left out and the weights of the others renormalised. A position is valid where the cell it lies in is.
+    Invalid corners are left out and the weights of the others renormalised. A position is valid where the cell it
+    lies in is.
 
     Args:
         vectors: (rows, cols, dim) float32.

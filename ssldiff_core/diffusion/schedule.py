@@ -34,7 +34,9 @@ def noise_levels(steps: int, shift: float = 1.0) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Transition:
-    """One step of a solver: from ``level`` to ``next_level``; ``previous_level`` is the one before, None at the first."""
+    """One step of a solver: from ``level`` to ``next_level``; ``previous_level`` is the one before, None at the
+    first.
+    """
 
     level: float
     next_level: float
@@ -51,7 +53,9 @@ def ddim(x: Tensor, x0: Tensor, previous_x0: Tensor | None, step: Transition) ->
 
 
 def dpm_solver_2m(x: Tensor, x0: Tensor, previous_x0: Tensor | None, step: Transition) -> Tensor:
-    """DPM-Solver++ 2M (Lu et al. 2022, algorithm 2); first order at the first step, from pure noise, and at the last."""
+    """DPM-Solver++ 2M (Lu et al. 2022, algorithm 2); first order at the first step, from pure noise, and at the
+    last.
+    """
     if previous_x0 is None or step.previous_level is None or step.previous_level >= 1.0 or step.next_level <= 0.0:
         return ddim(x, x0, previous_x0, step)
     now, after, before = (

@@ -1,6 +1,7 @@
 """The catalogue of models: what ships, what lies in the folder that ``SSLDIFF_MODELS_DIR`` names, and how to load it.
 
-A model of the native family is a folder with ``model.json`` (the :class:`ModelSpec`), ``autoencoder/`` and ``denoiser/`` in
+A model of the native family is a folder with ``model.json`` (the :class:`ModelSpec`), ``autoencoder/`` and
+``denoiser/`` in
 diffusers' layout, the patch encoder (``encoder.safetensors``, ``encoder.json``), a starting palette and a model card.
 """
 

@@ -1,7 +1,7 @@
 """The native family: an autoencoder and a denoiser that are fully convolutional with a finite receptive field.
 
-Nothing in either network looks at the whole image: no group norm, no attention, no pooling over space. A tile with a halo
-as wide as the receptive field therefore gives exactly what the whole canvas gives, and any size can be drawn.
+Nothing in either network looks at the whole image: no group norm, no attention, no pooling over space. A tile with a
+halo as wide as the receptive field therefore gives exactly what the whole canvas gives, and any size can be drawn.
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ class NativeAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return self.decoder(latents)  # type: ignore[no-any-return]
 
     def encode(self, pixels: Tensor) -> Tensor:
-        """Pixels (n, 3, h, w) in [-1, 1], sides multiples of 8 -> standardised latents (n, channels, h / 8, w / 8) float32."""
+        """Pixels (n, 3, h, w) in [-1, 1], sides multiples of 8 -> standardised latents (n, channels, h / 8, w / 8)
+        float32.
+        """
         raw = self.encode_raw(pixels).float()
         mean, std = self._statistics(raw)
         return (raw - mean) / std
@@ -124,7 +126,8 @@ class NativeAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
 class ModulatedBlock(nn.Module):
     """Pixel-wise RMS norm, modulation at every position, one 3×3 and one 1×1 convolution. Radius 1.
 
-    The RMS norm is over channels at one position (EDM2's pixel norm), so that no position learns of the others' statistics.
+    The RMS norm is over channels at one position (EDM2's pixel norm), so that no position learns of the others'
+    statistics.
     """
 
     def __init__(self, channels: int, hidden: int, embedding: int) -> None:
@@ -142,9 +145,10 @@ class ModulatedBlock(nn.Module):
 class NativeDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """A two-level convolutional U-Net over latents, conditioned at every position.
 
-    The network estimates the velocity of the straight path ``x_t = (1 - t) x0 + t ε``, that is ``ε - x0``; t in [0, 1] is the
-    noise level. With the default blocks its receptive field reaches 16 latents. Its strided layer fixes a phase: crops and
-    tiles must start at even latents.
+    The network estimates the velocity of the straight path ``x_t = (1 - t) x0 + t ε``, that is ``ε - x0``; t in [0,
+    1] is the
+    noise level. With the default blocks its receptive field reaches 16 latents. Its strided layer fixes a phase:
+    crops and tiles must start at even latents.
 
     Args:
         latent_channels: channels of a latent.

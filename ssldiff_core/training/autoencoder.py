@@ -1,4 +1,6 @@
-"""Recipe of the native autoencoder: L1 on pixels and on gradients, latents kept near unit deviation and robust to noise."""
+"""Recipe of the native autoencoder: L1 on pixels and on gradients, latents kept near unit deviation and robust
+to noise.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..models.native import NativeAutoencoder
@@ -19,9 +22,10 @@ def to_pixels(crops: np.ndarray, device: torch.device) -> Tensor:
 
 
 def reconstruction_loss(estimate: Tensor, pixels: Tensor) -> Tensor:
-    """L1 of pixels plus L1 of horizontal and vertical differences."""
+    """L1 of pixels, of their horizontal and vertical differences, and of 4×4 means (which keep rare colours)."""
     error = estimate.float() - pixels
-    return error.abs().mean() + error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+    detail = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+    return error.abs().mean() + detail + 2.0 * F.avg_pool2d(error, 4).abs().mean()
 
 
 class AutoencoderObjective:
@@ -48,7 +52,7 @@ def measure_latents(model: NativeAutoencoder, sampler: CropSampler, device: torc
         with torch.autocast(device.type, torch.bfloat16):
             raw = model.encode_raw(pixels).float()
         raws.append(raw.permute(0, 2, 3, 1).reshape(-1, raw.shape[1]))
-        colours.append(torch.nn.functional.avg_pool2d(pixels, 8).permute(0, 2, 3, 1).reshape(-1, 3))
+        colours.append(F.avg_pool2d(pixels, 8).permute(0, 2, 3, 1).reshape(-1, 3))
     raw, colour = torch.cat(raws), torch.cat(colours)
     mean, std = raw.mean(0), raw.std(0)
     design = torch.cat([(raw - mean) / std, torch.ones(len(raw), 1, device=device)], dim=1)

@@ -1,6 +1,7 @@
 """Training images: where they lie, at which pixel sizes, and which of them a recipe may see.
 
-The default set is the folder of a :class:`Collection` list beside a ``splits.csv`` (columns path, group, label, split, sha256);
+The default set is the folder of a :class:`Collection` list beside a ``splits.csv`` (columns path, group, label,
+split, sha256);
 only rows whose split is ``train`` are ever read for training. Images are kept in memory as uint8, once per pixel size.
 """
 
@@ -27,7 +28,8 @@ class Collection:
     Args:
         prefix: start of the paths in ``splits.csv``.
         pixel_size_m: metres along a pixel of the files.
-        read_at_m: pixel sizes at which to train on them; a smaller one than the native is interpolated and holds no new detail.
+        read_at_m: pixel sizes at which to train on them; a smaller one than the native is interpolated and holds no
+        new detail.
     """
 
     prefix: str

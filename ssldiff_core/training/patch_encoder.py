@@ -1,7 +1,7 @@
 """Recipe of the native patch encoder: contrastive learning of overlapping patches (SimCLR, arXiv 2002.05709).
 
-Two views of a place differ by a shift of up to a fifth of a patch, a flip or quarter turn and a weak change of brightness
-and colour: what remains is tissue and stain, land and season, which is what a user wants to control.
+Two views of a place differ by a shift of up to a fifth of a patch, a flip or quarter turn and a weak change of
+brightness and colour: what remains is tissue and stain, land and season, which is what a user wants to control.
 """
 
 from __future__ import annotations

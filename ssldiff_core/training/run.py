@@ -1,4 +1,6 @@
-"""What every recipe shares: a budget, an optimizer with its schedule, averaged weights, checkpoints, a report of progress."""
+"""What every recipe shares: a budget, an optimizer with its schedule, averaged weights, checkpoints, a report
+of progress.
+"""
 
 from __future__ import annotations
 

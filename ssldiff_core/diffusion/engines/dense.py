@@ -1,7 +1,7 @@
 """The dense engine: no windows. A fully convolutional denoiser draws the canvas in tiles with a halo.
 
-The halo is as wide as the network's receptive field, so the tiled result is that of the whole canvas, to rounding. Reflect
-padding happens only at the canvas's edge, where crops are cut.
+The halo is as wide as the network's receptive field, so the tiled result is that of the whole canvas, to rounding.
+Reflect padding happens only at the canvas's edge, where crops are cut.
 """
 
 from __future__ import annotations
