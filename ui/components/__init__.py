@@ -1,0 +1,8 @@
+"""The page's own components: ``gr.HTML`` shells whose scripts and styles are served by our routes."""
+
+from __future__ import annotations
+
+from .shell import progress, topbar
+from .stage import painter, palette, viewer
+
+__all__ = ["painter", "palette", "progress", "topbar", "viewer"]

@@ -1,0 +1,75 @@
+"""What a running app was told: where scenes come from, where work is kept, what may be uploaded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from ssldiff_core.assets import assets_path
+from ssldiff_core.errors import SettingsError
+
+SCENE_SUFFIXES = frozenset(
+    ".svs .tif .tiff .ndpi .scn .mrxs .vms .vmu .bif .svslide .czi .dcm .png .jpg .jpeg .webp .bmp .jp2 .vrt .img".split()
+)
+"""Suffixes that the list of scenes shows and an upload may have; whether the content is an image is for the reader to say."""
+
+
+def default_data_dir() -> Path:
+    """Where documents are kept: ``SSLDIFF_DATA_DIR``, or the user's own data folder."""
+    given = os.environ.get("SSLDIFF_DATA_DIR")
+    if given:
+        return Path(given)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "ssldiff"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "ssldiff"
+    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "ssldiff"
+
+
+@dataclass(frozen=True)
+class AppConfig:
+    """Args:
+    root: folder whose scenes the page lists; None shows demo scenes and uploads only.
+    data_dir: folder for documents, results and uploads; made when missing.
+    max_upload_bytes: largest upload, in bytes.
+    """
+
+    root: Path | None = None
+    data_dir: Path = field(default_factory=default_data_dir)
+    max_upload_bytes: int = 8 << 30
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser().resolve())
+        if self.root is not None:
+            root = Path(self.root).expanduser().resolve()
+            if not root.is_dir():
+                raise SettingsError(
+                    f"list the scenes in {self.root}", "it is no folder", "--root names a folder", "Give an existing folder"
+                )
+            object.__setattr__(self, "root", root)
+        try:
+            for name in ("documents", "jobs", "uploads"):
+                (self.data_dir / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"keep documents in {self.data_dir}", f"the folder cannot be written ({error.strerror})",
+                "the app needs a folder of its own", "Give another one with --data-dir",
+            ) from None  # fmt: skip
+
+    @property
+    def demo_dir(self) -> Path:
+        return assets_path("scenes")
+
+
+@cache
+def static_version() -> str:
+    """Digest of the page's own scripts and styles: part of their addresses, so that they can be cached for good."""
+    digest = hashlib.blake2b(digest_size=6)
+    here = Path(__file__).parent
+    for path in sorted([*here.glob("scripts/*.js"), *here.glob("styles/*.css")]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,208 @@
+"""Documents on disk: opened when asked for, saved by themselves shortly after each change.
+
+``documents/<id>/document.json`` holds everything small, with the edits; ``grid-<digest>.npz``, ``palette-<n>.npz`` and
+``points-<digest>.npz`` what is large; ``results/<id>/`` the images with their manifests.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssldiff_core.errors import SSLDiffError
+
+from .documents import Document, ResultRecord, SceneRef
+from .files import write_atomically, write_json
+
+if TYPE_CHECKING:
+    from ssldiff_core.embeddings.grid import EmbeddingGrid
+    from ssldiff_core.layouts.palette import Palette
+
+log = logging.getLogger(__name__)
+AUTOSAVE_S = 0.4
+
+
+class DocumentStore:
+    """All documents of this server."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._open: dict[str, Document] = {}
+        self._stop = threading.Event()
+        threading.Thread(target=self._autosave, name="autosave", daemon=True).start()
+
+    def create(self) -> Document:
+        document = Document()
+        with self._lock:
+            self._open[document.id] = document
+        return document
+
+    def get(self, document_id: str) -> Document | None:
+        """The document of an id, read from disk where needed; None where there is none or it cannot be read."""
+        if not re.fullmatch(r"[0-9a-f]{32}", document_id):
+            return None
+        with self._lock:
+            if document_id not in self._open:
+                document = self._load(document_id)
+                if document is None:
+                    return None
+                self._open[document_id] = document
+            return self._open[document_id]
+
+    def folder(self, document_id: str) -> Path:
+        """The document's own folder, made where it is missing."""
+        path = self._folder / document_id
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def recent(self, limit: int = 12) -> list[dict[str, object]]:
+        """The documents changed last, newest first."""
+        paths = sorted(self._folder.glob("*/document.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+        found = []
+        for path in paths[:limit]:
+            try:
+                body = json.loads(path.read_text(encoding="utf-8"))
+                found.append({
+                    "id": body["id"], "name": body["name"], "scene": body["scene"], "edits": len(body.get("edits", ())),
+                    "results": body["results"], "changed": path.stat().st_mtime,
+                })  # fmt: skip
+            except (ValueError, KeyError):
+                log.warning("%s is no document", path)
+        return found
+
+    def save(self, document: Document) -> None:
+        """Write a document now.
+
+        Raises:
+            OSError: where the disk is full or read-only; what was saved before stays.
+        """
+        with document.lock:
+            version, body = document.version, self._to_json(document)
+            layout, points, palette_version = document.layout, dict(document.points), document.palette_version
+        folder = self.folder(document.id)
+        if layout is not None:
+            _write_once(folder / str(body["grid"]), layout.base)
+            if layout.palette is not None:
+                _write_once(folder / f"palette-{palette_version}.npz", layout.palette)
+            if points:
+                write_atomically(folder / "points.npz", lambda part: np.savez(part, **points))
+        write_json(folder / "document.json", body)
+        self._remove_stale(folder, body)
+        document.saved_version = version
+
+    def close(self) -> None:
+        """Save what is unsaved and stop saving."""
+        self._stop.set()
+        self._save_changed()
+
+    def _autosave(self) -> None:
+        while not self._stop.wait(AUTOSAVE_S):
+            self._save_changed()
+
+    def _save_changed(self) -> None:
+        with self._lock:
+            changed = [document for document in self._open.values() if document.saved_version != document.version]
+        for document in changed:
+            if document.scene is None and document.layout is None:
+                continue
+            try:
+                self.save(document)
+            except (OSError, SSLDiffError):
+                log.exception("document %s could not be saved; trying again", document.id)
+                time.sleep(1.0)
+
+    @staticmethod
+    def _to_json(document: Document) -> dict[str, object]:
+        from ssldiff_core.layouts.edits import edit_to_json
+
+        body: dict[str, object] = {
+            "schema": 1,
+            "id": document.id,
+            "name": document.name,
+            "version": document.version,
+            "created": document.created,
+            "scene": None if document.scene is None else asdict(document.scene),
+            "model_id": document.model_id,
+            "grid_note": document.grid_note,
+            "palette_version": document.palette_version,
+            "results": [asdict(record) for record in document.results],
+        }
+        layout = document.layout
+        if layout is not None:
+            body["grid"] = f"grid-{layout.base.digest[:16]}.npz"
+            body["edits"] = [edit_to_json(edit) for edit in layout.edits]
+            body["undone"] = [edit_to_json(edit) for edit in layout.undone]
+            body["palette"] = f"palette-{document.palette_version}.npz" if layout.palette is not None else None
+        return body
+
+    @staticmethod
+    def _remove_stale(folder: Path, body: dict[str, object]) -> None:
+        """Grids and palettes that the saved document no longer names."""
+        for path in [*folder.glob("grid-*.npz"), *folder.glob("palette-*.npz")]:
+            if path.name not in (body.get("grid"), body.get("palette")):
+                path.unlink(missing_ok=True)
+
+    def _load(self, document_id: str) -> Document | None:
+        folder = self._folder / document_id
+        try:
+            body = json.loads((folder / "document.json").read_text(encoding="utf-8"))
+            document = _from_json(body, folder)
+        except FileNotFoundError:
+            return None
+        except (SSLDiffError, OSError, ValueError, KeyError, TypeError):
+            log.exception("document %s cannot be opened", document_id)
+            return None
+        document.saved_version = document.version
+        return document
+
+
+def _from_json(body: dict, folder: Path) -> Document:
+    from ssldiff_core.embeddings.grid import EmbeddingGrid
+    from ssldiff_core.layouts.edits import edit_from_json
+    from ssldiff_core.layouts.layout import Layout
+    from ssldiff_core.layouts.palette import Palette
+
+    document = Document(**{key: body[key] for key in ("id", "name", "version", "created", "model_id", "grid_note")})
+    document.palette_version = body["palette_version"]
+    if body["scene"] is not None:
+        scene = dict(body["scene"], size_l0=tuple(body["scene"]["size_l0"]), warnings=tuple(body["scene"]["warnings"]))
+        document.scene = SceneRef(**scene)
+    document.results = tuple(ResultRecord(**dict(item, origin_l0=tuple(item["origin_l0"]))) for item in body["results"])
+    if body.get("grid"):
+        palette = Palette.load(folder / body["palette"]) if body["palette"] else None
+        edits, undone = (tuple(edit_from_json(item) for item in body[key]) for key in ("edits", "undone"))
+        document.layout = Layout(EmbeddingGrid.load(folder / body["grid"]), palette, edits, undone)
+        document.drawn = _drawn_grid(folder, document)
+    if (folder / "points.npz").is_file():
+        with np.load(folder / "points.npz") as archive:
+            document.points = {name: archive[name] for name in archive.files}
+    return document
+
+
+def _drawn_grid(folder: Path, document: Document) -> EmbeddingGrid | None:
+    """The grid in the newest result's manifest; None where it cannot be read any more."""
+    from ssldiff_core.provenance import Manifest
+
+    if not document.results:
+        return None
+    paths = sorted((folder / "results" / document.results[-1].id).glob("*.manifest.json"))
+    try:
+        return Manifest.load(paths[0]).grid if paths else None
+    except SSLDiffError:
+        log.exception("the newest result of document %s has no readable manifest", document.id)
+        return None
+
+
+def _write_once(path: Path, content: EmbeddingGrid | Palette) -> None:
+    """Grids and palettes never change under their name; their own ``save`` is atomic."""
+    if not path.exists():
+        content.save(path)

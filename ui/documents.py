@@ -1,0 +1,255 @@
+"""Documents: what a user works on, kept on the server under an id with a lock, a version and autosave.
+
+A document is a scene (or none), the layout over it (grid, palette, edits), projections of its points, and results. Every
+change raises its version and is written to disk a moment later, so a reload, or a kill, loses nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssldiff_core.errors import LayoutError
+from ssldiff_core.geometry import format_length
+
+if TYPE_CHECKING:
+    from ssldiff_core.embeddings.grid import EmbeddingGrid
+    from ssldiff_core.layouts.edits import Edit
+    from ssldiff_core.layouts.layout import Layout
+    from ssldiff_core.layouts.palette import Palette
+
+
+@dataclass(frozen=True)
+class SceneRef:
+    """Which scene a document shows. ``pixel_size_m`` is what the file, or the user, says; None: not known yet."""
+
+    id: str
+    name: str
+    version: str
+    size_l0: tuple[int, int]
+    pixel_size_m: float | None
+    file_pixel_size_m: float | None
+    warnings: tuple[str, ...] = ()
+    attribution: str = ""
+    magnification: str = ""
+
+
+@dataclass(frozen=True)
+class ResultRecord:
+    """A generated image of a document; the image itself is a file beside it."""
+
+    id: str
+    scene_id: str
+    scene_version: str
+    name: str
+    width: int
+    height: int
+    origin_l0: tuple[float, float]
+    width_l0: float
+    pixel_size_m: float
+    model_id: str
+    seed: int
+    steps: int
+    guidance_scale: float
+    edits: int
+    seconds: float
+    created: float
+
+
+@dataclass
+class Document:
+    """Change it only through its methods: they hold the lock and raise the version."""
+
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    name: str = "Untitled"
+    version: int = 0
+    created: float = field(default_factory=time.time)
+    scene: SceneRef | None = None
+    model_id: str = ""
+    layout: Layout | None = None
+    grid_note: str = ""
+    palette_version: int = 0
+    points: dict[str, np.ndarray] = field(default_factory=dict)
+    results: tuple[ResultRecord, ...] = ()
+    drawn: EmbeddingGrid | None = None
+    """The grid that the newest result shows."""
+
+    def __post_init__(self) -> None:
+        self.lock = threading.RLock()
+        self.saved_version = -1
+        self._labels: tuple[Layout, np.ndarray, np.ndarray] | None = None
+
+    def set_scene(self, scene: SceneRef | None, model_id: str) -> None:
+        """Show another scene, or the same with another pixel size."""
+        with self.lock:
+            self.scene, self.model_id = scene, model_id
+            self._changed()
+
+    def set_layout(self, layout: Layout, model_id: str, note: str = "") -> None:
+        """Begin with a new grid and palette; earlier edits belong to the grid that is left."""
+        with self.lock:
+            self.layout, self.model_id, self.grid_note = layout, model_id, note
+            self.points = {}
+            self.palette_version += 1
+            self._changed()
+
+    def set_points(self, name: str, points: np.ndarray, grid_digest: str) -> bool:
+        """Keep a projection (n, 2) float32, unless the grid has changed meanwhile."""
+        with self.lock:
+            if self.layout is None or self.layout.base.digest != grid_digest:
+                return False
+            self.points = {**self.points, name: np.ascontiguousarray(points, np.float32)}
+            self._changed()
+            return True
+
+    def edit(self, edit: Edit) -> None:
+        """Apply one edit.
+
+        Raises:
+            LayoutError: where it does not fit, or there is no grid yet.
+        """
+        with self.lock:
+            self.layout = self.need_layout().apply(edit)
+            self._changed()
+
+    def undo(self) -> None:
+        with self.lock:
+            layout = self.need_layout()
+            if layout.edits:
+                self.layout = layout.undo()
+                self._changed()
+
+    def redo(self) -> None:
+        with self.lock:
+            layout = self.need_layout()
+            if layout.undone:
+                self.layout = layout.redo()
+                self._changed()
+
+    def set_palette(self, palette: Palette) -> None:
+        """Another palette for the same grid (a swatch renamed, recoloured or added)."""
+        with self.lock:
+            self.layout = self.need_layout().with_palette(palette)
+            self.palette_version += 1
+            self._changed()
+
+    def rename(self, name: str) -> None:
+        with self.lock:
+            self.name = name
+            self._changed()
+
+    def add_result(self, record: ResultRecord, drawn: EmbeddingGrid) -> None:
+        """Keep a result, and the grid that it shows."""
+        with self.lock:
+            self.results, self.drawn = (*self.results, record), drawn
+            self._changed()
+
+    def need_layout(self) -> Layout:
+        if self.layout is None:
+            raise LayoutError("paint", "there is no grid yet", "a grid comes from a region or a palette", "Choose a region first")
+        return self.layout
+
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Swatch of each cell, (rows, cols) int16 with -1 for none, and whether an edit touched it (rows, cols) uint8."""
+        from ssldiff_core.layouts.layout import label_map
+
+        with self.lock:
+            layout = self.need_layout()
+            if self._labels is None or self._labels[0] is not layout:
+                self._labels = (layout, label_map(layout).astype(np.int16), _differs(layout.grid(), layout.base))
+            return self._labels[1], self._labels[2]
+
+    def pending(self) -> np.ndarray:
+        """Cells that are not as the newest result shows them, (rows, cols) uint8; none where there is no result."""
+        with self.lock:
+            grid = self.need_layout().grid()
+            if self.drawn is None or self.drawn.geometry != grid.geometry or self.drawn.dim != grid.dim:
+                return np.zeros(grid.shape_cell, np.uint8)
+            return _differs(grid, self.drawn)
+
+    def _changed(self) -> None:
+        self.version += 1
+
+
+def _differs(a: EmbeddingGrid, b: EmbeddingGrid) -> np.ndarray:
+    """(rows, cols) uint8: where two grids of one geometry hold different things."""
+    return ((a.valid != b.valid) | (a.vectors != b.vectors).any(axis=-1)).astype(np.uint8)
+
+
+def layout_to_json(document: Document) -> dict[str, object]:
+    """What changes with a stroke: labels and edited cells as base64 (int16, uint8), undo and redo."""
+    with document.lock:
+        layout = document.need_layout()
+        labels, edited = document.labels()
+        return {
+            "type": "layout",
+            "version": document.version,
+            "labels": _base64(labels),
+            "edited": _base64(edited),
+            "pending": _base64(document.pending()),
+            "edits": len(layout.edits),
+            "can_undo": bool(layout.edits),
+            "can_redo": bool(layout.undone),
+        }
+
+
+def document_to_json(document: Document) -> dict[str, object]:
+    """The whole document as the page needs it."""
+    with document.lock:
+        scene = document.scene
+        body: dict[str, object] = {
+            "type": "document",
+            "id": document.id,
+            "name": document.name,
+            "version": document.version,
+            "model_id": document.model_id,
+            "scene": None if scene is None else {**vars(scene), "needs_pixel_size": scene.pixel_size_m is None},
+            "results": [vars(record) for record in document.results],
+            "grid": None,
+            "palette": None,
+        }
+        if document.layout is not None:
+            body["grid"] = _grid_to_json(document.layout.base, document.grid_note)
+            body["layout"] = layout_to_json(document)
+            body["palette"] = _palette_to_json(document)
+        return body
+
+
+def _grid_to_json(grid: EmbeddingGrid, note: str) -> dict[str, object]:
+    geometry = grid.geometry
+    return {
+        "rows": geometry.rows,
+        "cols": geometry.cols,
+        "origin_l0": geometry.origin_l0,
+        "cell_l0": geometry.cell_l0,
+        "cell_px": geometry.cell_px,
+        "pixel_size_m": geometry.pixel_size_m,
+        "pixel_size": format_length(geometry.pixel_size_m),
+        "encoder_id": grid.encoder_id,
+        "digest": grid.digest,
+        "note": note,
+    }
+
+
+def _palette_to_json(document: Document) -> dict[str, object] | None:
+    palette = document.need_layout().palette
+    if palette is None:
+        return None
+    swatches = [
+        {
+            "id": swatch.id, "name": swatch.name, "colour": swatch.colour, "origin": swatch.origin,
+            "vectors": len(swatch.vectors), "exemplars": len(swatch.exemplars), "texture": swatch.texture is not None,
+        }
+        for swatch in palette.swatches
+    ]  # fmt: skip
+    return {"version": document.palette_version, "swatches": swatches, "points": sorted(document.points)}
+
+
+def _base64(array: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")

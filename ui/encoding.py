@@ -1,0 +1,177 @@
+"""The job that reads a region of a scene into a grid with a palette, and the one that lays its points out by UMAP."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import TimeoutError as StillRunning
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssldiff_core.errors import Cancelled, LayoutError
+from ssldiff_core.geometry import Box, GridGeometry
+
+from .documents import Document
+from .jobs import Job
+
+if TYPE_CHECKING:
+    from ssldiff_core.embeddings.grid import EmbeddingGrid
+    from ssldiff_core.layouts.palette import Palette
+    from ssldiff_core.models.catalogue import ModelSpec
+    from ssldiff_core.scenes import Scene
+
+    from .workspace import Workspace
+
+Work = Callable[[Job], None]
+N_SWATCHES = 8
+MIN_UMAP_POINTS = 16
+
+
+def encoding_work(workspace: Workspace, document: Document, spec: ModelSpec, geometry: GridGeometry) -> Work:
+    """Embed the region of ``geometry``, make its palette, project it by PCA at once and by UMAP in the background."""
+
+    def work(job: Job) -> None:
+        from ssldiff_core.layouts.layout import Layout
+        from ssldiff_core.scenes import open_scene
+
+        scene_ref = document.scene
+        if scene_ref is None:
+            raise LayoutError("read a region", "this document has no scene", "", "Open a scene first")
+        job.total = geometry.rows * geometry.cols
+        workspace.jobs.report(job, phase="loading the patch encoder", done=0, total=job.total)
+        workspace.encoder(spec)
+        entry = workspace.library.get(scene_ref.id)
+        override = None if scene_ref.pixel_size_m == scene_ref.file_pixel_size_m else scene_ref.pixel_size_m
+        with open_scene(entry.path, pixel_size_m=override) as scene:
+            grid = _embed(workspace, job, scene, spec, geometry)
+            workspace.jobs.report(job, phase="finding tissue kinds", done=job.total, total=job.total)
+            palette = _palette(grid, scene)
+        note = _check(grid, spec)
+        document.set_layout(Layout(grid, palette), spec.id, note)
+        _finish_layout(workspace, document)
+
+    return work
+
+
+def finish_palette(workspace: Workspace, document: Document, palette: Palette) -> None:
+    """Points for a document whose cells come from a palette alone: the palette's own vectors."""
+    from ssldiff_core.embeddings.projection import project_pca
+
+    vectors = np.concatenate([swatch.vectors for swatch in palette.swatches])
+    document.set_points("pca", _fit_square(project_pca(vectors)), document.need_layout().base.digest)
+    workspace.publish_document(document)
+
+
+def umap_work(workspace: Workspace, document: Document, vectors: np.ndarray, grid_digest: str) -> Work:
+    """UMAP in a process of its own: compiling it would hold up the page's thread for seconds."""
+
+    def work(job: Job) -> None:
+        workspace.jobs.report(job, phase="laying out the scatter", done=0, total=0)
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            future = pool.submit(_project_umap, vectors)
+            while True:
+                try:
+                    points = future.result(timeout=0.5)
+                    break
+                except StillRunning:
+                    if job.cancelled():
+                        _stop(pool)
+                        raise Cancelled("the layout of the scatter") from None
+        if document.set_points("umap", _fit_square(points), grid_digest):
+            workspace.publish_document(document)
+
+    return work
+
+
+def _embed(workspace: Workspace, job: Job, scene: Scene, spec: ModelSpec, geometry: GridGeometry) -> EmbeddingGrid:
+    from ssldiff_core.embeddings.embed import embed_scene
+
+    encoder, began = workspace.encoder(spec), time.monotonic()
+    steps = embed_scene(scene, encoder, region_l0=geometry.box_l0, pixel_size_m=geometry.pixel_size_m)
+    for progress in steps:
+        if job.cancelled():
+            raise Cancelled("the encoding")
+        left = (time.monotonic() - began) / max(progress.done, 1) * (progress.total - progress.done)
+        eta_s = left if progress.done else None
+        workspace.jobs.report(job, phase="reading cells", done=progress.done, total=progress.total, eta_s=eta_s)
+        if progress.grid is not None:
+            return progress.grid
+    raise RuntimeError("embed_scene ended without a grid")
+
+
+def _palette(grid: EmbeddingGrid, scene: Scene) -> Palette:
+    from ssldiff_core.layouts import palette_from_grid
+
+    def read_patch(row: int, col: int) -> np.ndarray:
+        side = grid.geometry.cell_px
+        return scene.read(grid.geometry.cells_to_l0(row, col), size_px=(side, side))
+
+    n_valid = int(grid.valid.sum())
+    palette, _ = palette_from_grid(grid, read_patch=read_patch, n_swatches=min(N_SWATCHES, n_valid))
+    return palette
+
+
+def _check(grid: EmbeddingGrid, spec: ModelSpec) -> str:
+    """A note for the user where the scene is unlike what the model was trained on; empty where it is alike."""
+    from ssldiff_core.embeddings.check import check_grid
+
+    reference = spec.folder / "encoder.json"
+    if not reference.is_file():
+        return ""
+    check = check_grid(grid, reference)
+    return check.message if check.needs_confirmation else ""
+
+
+def _finish_layout(workspace: Workspace, document: Document) -> None:
+    from ssldiff_core.embeddings.projection import project_pca
+
+    grid = document.need_layout().base
+    vectors = grid.vectors[grid.valid]
+    document.set_points("pca", _fit_square(project_pca(vectors)), grid.digest)
+    workspace.publish_document(document)
+    if len(vectors) >= MIN_UMAP_POINTS:
+        job = Job("umap", document.id, lane="background")
+        workspace.jobs.submit(job, umap_work(workspace, document, vectors, grid.digest))
+
+
+def _fit_square(points: np.ndarray) -> np.ndarray:
+    """Points (n, 2) moved and scaled, both axes alike, into [-1, 1]²; the outermost 0.5 % may be clipped to its edge."""
+    points = np.asarray(points, np.float32)
+    low, high = np.quantile(points, [0.005, 0.995], axis=0)
+    centre, half = (low + high) / 2, float(max((high - low).max() / 2, 1e-9))
+    return np.clip((points - centre) / (half * 1.08), -1, 1).astype(np.float32)
+
+
+def _project_umap(vectors: np.ndarray) -> np.ndarray:
+    from ssldiff_core.embeddings.projection import project_umap
+
+    return np.asarray(project_umap(vectors, seed=0), np.float32)
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    for process in list(pool._processes.values()):
+        process.terminate()
+    pool.shutdown(wait=False, cancel_futures=True)
+
+
+def region_geometry(
+    box_l0: Box, pixel_size_m: float, scene_pixel_size_m: float, cell_px: int, max_cells: int
+) -> GridGeometry:
+    """The whole cells inside a region.
+
+    Raises:
+        GridError: where none fits.
+        LayoutError: where there are more than the app reads at once.
+    """
+    geometry = GridGeometry.covering(
+        box_l0, pixel_size_m=pixel_size_m, scene_pixel_size_m=scene_pixel_size_m, cell_px=cell_px
+    )
+    if geometry.rows * geometry.cols > max_cells:
+        raise LayoutError(
+            f"read {geometry.rows} × {geometry.cols} cells", f"that is {geometry.rows * geometry.cols} cells",
+            f"the app reads at most {max_cells} at once", "Choose a smaller region or a coarser pixel size",
+        )  # fmt: skip
+    return geometry

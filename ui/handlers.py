@@ -1,0 +1,242 @@
+"""What a user can ask for, one function each: the page's buttons and the routes call these and nothing deeper.
+
+Each checks what came from outside and either does it, queues a job, or raises an ``SSLDiffError`` in the user's words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ssldiff_core.errors import LayoutError, ModelError, SceneError, SettingsError, SSLDiffError
+from ssldiff_core.geometry import Box, format_length, parse_pixel_size
+
+from .documents import Document, SceneRef
+from .encoding import encoding_work, finish_palette, region_geometry
+from .generation import generation_work
+from .jobs import Job
+from .library import SceneEntry
+
+if TYPE_CHECKING:
+    from ssldiff_core.models.catalogue import ModelSpec
+
+    from .workspace import Workspace
+
+MAX_CELLS = 128 * 128
+TISSUE_BELOW_M = 5e-6
+"""Scenes with finer pixels are looked at through a microscope; coarser ones from the air."""
+
+
+def open_scene(workspace: Workspace, scene_id: str) -> Document:
+    """A new document over a scene of the library.
+
+    Raises:
+        SceneError: where the file is no scene.
+    """
+    entry = workspace.library.get(scene_id)
+    scene = workspace.tiles.scenes.get(entry)
+    ref = SceneRef(
+        id=entry.id, name=entry.name, version=entry.version, size_l0=scene.size_l0, pixel_size_m=scene.pixel_size_m,
+        file_pixel_size_m=scene.pixel_size_m, warnings=tuple(scene.warnings), attribution=scene.attribution,
+    )  # fmt: skip
+    document = workspace.documents.create()
+    document.rename(_stem(entry.name))
+    document.set_scene(ref, _likely_model(workspace, scene.pixel_size_m))
+    return document
+
+
+def open_upload(workspace: Workspace, entry: SceneEntry) -> Document:
+    """As :func:`open_scene`; a file that is no scene is not kept."""
+    try:
+        return open_scene(workspace, entry.id)
+    except SSLDiffError:
+        workspace.library.forget_upload(entry)
+        raise
+
+
+def empty_canvas(workspace: Workspace, model_id: str, rows: int, cols: int) -> Document:
+    """A new document without a scene, painted from a model's own palette."""
+    from ssldiff_core.layouts.layout import empty_layout
+    from ssldiff_core.layouts.palette import Palette
+
+    spec = _model_spec(workspace, model_id)
+    rows, cols = (_whole_number(value, name, 1, 128) for value, name in ((rows, "rows"), (cols, "columns")))
+    path = palette_path(spec)
+    if path is None:
+        raise ModelError(f"paint with {spec.id}", "this model ships no palette", "", "Open a scene: its region gives one")
+    palette = Palette.load(path)
+    document = workspace.documents.create()
+    document.rename(f"{spec.id.capitalize()} canvas")
+    layout = empty_layout(rows, cols, palette, swatch=palette.swatches[0].id, cell_px=spec.cell_px)
+    document.set_layout(replace(layout, base=layout.grid(), edits=()), spec.id)
+    finish_palette(workspace, document, palette)
+    return document
+
+
+def set_pixel_size(workspace: Workspace, document: Document, text: str) -> None:
+    """Tell, or correct, the pixel size of the scene, as in ``"0.5 µm"``; empty goes back to what the file says."""
+    scene = document.scene
+    if scene is None:
+        raise SceneError("set a pixel size", "this document has no scene")
+    pixel_size_m = parse_pixel_size(text) if text.strip() else scene.file_pixel_size_m
+    model_id = document.model_id if document.layout is not None else _likely_model(workspace, pixel_size_m)
+    document.set_scene(replace(scene, pixel_size_m=pixel_size_m), model_id)
+    workspace.publish_document(document)
+
+
+def encode_region(workspace: Workspace, document: Document, payload: Mapping[str, Any]) -> Job:
+    """Queue the reading of a region: ``{"region": [x, y, width, height], "model": id, "pixel_size_m": number}``.
+
+    The region is in level-0 pixels; whole cells inside it are read.
+    """
+    if document.scene is None or document.scene.pixel_size_m is None:
+        raise SceneError(
+            "read a region", "the pixel size of this scene is not known", "a cell is a length on the ground or the slide",
+            "Enter the pixel size first",
+        )  # fmt: skip
+    spec = _model_spec(workspace, str(payload.get("model") or document.model_id))
+    pixel_size_m = _number(payload.get("pixel_size_m"), "pixel size")
+    if not any(math.isclose(pixel_size_m, known, rel_tol=0.02) for known in spec.pixel_sizes_m):
+        known = ", ".join(format_length(size) for size in spec.pixel_sizes_m)
+        raise SettingsError(
+            f"read cells at {format_length(pixel_size_m)}", f"{spec.id} was trained at {known}", "", "Choose one of these"
+        )
+    box = _region(payload.get("region"), document.scene.size_l0)
+    geometry = region_geometry(box, pixel_size_m, document.scene.pixel_size_m, spec.cell_px, MAX_CELLS)
+    job = Job("encode", document.id)
+    return workspace.jobs.submit(job, encoding_work(workspace, document, spec, geometry))
+
+
+def apply_edit(workspace: Workspace, document: Document, payload: Mapping[str, Any]) -> None:
+    """One stroke of the page: an edit as JSON, or ``{"kind": "undo"}`` or ``{"kind": "redo"}``."""
+    from ssldiff_core.layouts.edits import edit_from_json
+
+    kind = payload.get("kind")
+    if kind == "undo":
+        document.undo()
+    elif kind == "redo":
+        document.redo()
+    else:
+        if len(payload.get("cells") or ()) > MAX_CELLS:
+            raise LayoutError("paint", f"the stroke has more than {MAX_CELLS} cells")
+        document.edit(edit_from_json(payload))
+    workspace.publish_layout(document)
+
+
+def change_swatch(workspace: Workspace, document: Document, key: str, name: str | None, colour: str | None) -> None:
+    """Rename or recolour a swatch."""
+    with document.lock:
+        palette = document.need_layout().palette
+        if palette is None:
+            raise LayoutError("change a swatch", "this document has no palette")
+        if name is not None:
+            palette = palette.rename(key, name.strip()[:60])
+        if colour is not None:
+            palette = palette.recolour(key, colour)
+        document.set_palette(palette)
+    workspace.publish_document(document)
+
+
+def pick_swatch(workspace: Workspace, document: Document, row: int, col: int) -> str:
+    """A new swatch from one cell as it is now, with its picture from the scene; returns its id."""
+    from .picking import swatch_of_cell
+
+    swatch = swatch_of_cell(workspace, document, row, col)
+    with document.lock:
+        palette = document.need_layout().palette
+        if palette is not None and swatch.id not in {other.id for other in palette.swatches}:
+            document.set_palette(palette.add(swatch))
+    workspace.publish_document(document)
+    return swatch.id
+
+
+def start_generation(workspace: Workspace, document: Document, values: Mapping[str, Any]) -> Job:
+    """Queue the drawing of the layout as it is now; ``values`` are fields of ``Settings``."""
+    from ssldiff_core.generate import Settings
+
+    if document.layout is None:
+        raise LayoutError("generate", "there is no grid yet", "an image is drawn from a grid", "Read a region first")
+    settings = Settings(
+        seed=_whole_number(values.get("seed", 0), "seed", 0, 2**31 - 1),
+        steps=_whole_number(values.get("steps", 20), "number of steps", 1, 200),
+        guidance_scale=_number(values.get("guidance_scale", 1.5), "guidance"),
+    )
+    _model_spec(workspace, document.model_id)
+    job = Job("generate", document.id, total=settings.steps)
+    return workspace.jobs.submit(job, generation_work(workspace, document, document.layout, settings))
+
+
+def default_guidance(workspace: Workspace, document_id: str) -> float:
+    """The guidance scale that a document's model is best at."""
+    document = workspace.documents.get(document_id)
+    specs = {spec.id: spec for spec in workspace.models()}
+    spec = specs.get(document.model_id) if document is not None else None
+    return spec.guidance_scale if spec is not None else 1.5
+
+
+def model_to_json(spec: ModelSpec) -> dict[str, object]:
+    """What the page needs to know of a model."""
+    return {
+        "id": spec.id, "cell_px": spec.cell_px, "pixel_sizes_m": list(spec.pixel_sizes_m),
+        "pixel_sizes": [format_length(size) for size in spec.pixel_sizes_m], "has_palette": palette_path(spec) is not None,
+    }  # fmt: skip
+
+
+def palette_path(spec: ModelSpec) -> Path | None:
+    """The palette shipped with a model, where there is one."""
+    path = Path(spec.folder) / "palette.npz"
+    return path if path.is_file() else None
+
+
+def _likely_model(workspace: Workspace, pixel_size_m: float | None) -> str:
+    wanted = "aerial" if pixel_size_m is not None and pixel_size_m > TISSUE_BELOW_M else "tissue"
+    ids = [spec.id for spec in workspace.models()]
+    return wanted if wanted in ids or not ids else ids[0]
+
+
+def _model_spec(workspace: Workspace, model_id: str) -> ModelSpec:
+    specs = {spec.id: spec for spec in workspace.models()}
+    if model_id not in specs:
+        known = ", ".join(specs) or "none"
+        raise ModelError(
+            f"use the model {model_id!r}", f"the models here are: {known}", "", "Install ssldiff with its weights again"
+        )
+    return specs[model_id]
+
+
+def _region(value: object, size_l0: tuple[int, int]) -> Box:
+    if not isinstance(value, list) or len(value) != 4:
+        raise SettingsError("read a region", f"it is {value!r}", "a region is [x, y, width, height] in level-0 pixels")
+    box = Box(*(_number(side, "region") for side in value))
+    inside = box.intersection(Box(0, 0, *size_l0))
+    if inside is None:
+        raise SceneError(
+            "read a region", "it lies wholly outside the scene", f"the scene is {size_l0[0]} × {size_l0[1]} pixels",
+            "Pick the region again",
+        )  # fmt: skip
+    return box
+
+
+def _number(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise SettingsError(f"use the {name} {value!r}", "it is no number")
+    return float(value)
+
+
+def _whole_number(value: object, name: str, low: int, high: int) -> int:
+    number = _number(value, name)
+    if number != int(number) or not low <= number <= high:
+        nearest = min(max(round(number), low), high)
+        raise SettingsError(
+            f"use a {name} of {number:g}", "it is out of range", f"it is a whole number from {low} to {high}",
+            f"The nearest is {nearest}",
+        )  # fmt: skip
+    return int(number)
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix(".ome.tif").removesuffix(".ome.tiff").rsplit(".", 1)[0] or name
+

@@ -1,0 +1,190 @@
+"""Long work: queued, done by one thread for each lane, followed by progress, stopped by a flag, remembered on disk.
+
+A job belongs to a document and to nobody's browser tab: it goes on when a page is closed, and a page that comes back
+finds it. ``accelerator`` (encoding, generation) and ``background`` (projections) are the lanes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ssldiff_core.errors import Cancelled, SSLDiffError
+
+from .files import write_json
+
+log = logging.getLogger(__name__)
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+Lane = Literal["accelerator", "background"]
+KEPT_FINISHED = 200
+
+
+@dataclass
+class Job:
+    """One piece of work. Fields change only on the thread that does it, but for the cancel flag."""
+
+    kind: str
+    document_id: str
+    lane: Lane = "accelerator"
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    state: State = "queued"
+    phase: str = ""
+    done: int = 0
+    total: int = 0
+    eta_s: float | None = None
+    message: str = ""
+    preview: int = 0
+    result_id: str = ""
+    created: float = field(default_factory=time.time)
+    started: float = 0.0
+    finished: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._cancel = threading.Event()
+        self.preview_jpeg: bytes = b""
+
+    @property
+    def active(self) -> bool:
+        return self.state in ("queued", "running")
+
+    def cancelled(self) -> bool:
+        """Whether somebody asked to stop; looked at by the work at every step."""
+        return self._cancel.is_set()
+
+    def request_cancel(self) -> None:
+        self._cancel.set()
+
+    def to_json(self) -> dict[str, object]:
+        keys = (
+            "id", "kind", "document_id", "lane", "state", "phase", "done", "total", "eta_s", "message", "preview", "result_id",
+            "created", "started", "finished",
+        )  # fmt: skip
+        return {key: getattr(self, key) for key in keys}
+
+
+Work = Callable[[Job], None]
+
+
+class JobQueue:
+    """All jobs of this server. ``changed`` is called, on any thread, after each change of a job."""
+
+    def __init__(self, folder: Path, changed: Callable[[Job], None]) -> None:
+        self._folder, self._changed = folder, changed
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+        self._order = itertools.count()
+        self._lanes: dict[str, queue.PriorityQueue[tuple[int, Job | None, Work | None]]] = {}
+        self._load()
+        for lane in ("accelerator", "background"):
+            self._lanes[lane] = queue.PriorityQueue()
+            threading.Thread(target=self._run_lane, args=(lane,), name=f"jobs-{lane}", daemon=True).start()
+
+    def submit(self, job: Job, work: Work) -> Job:
+        """Queue a job; returns at once."""
+        with self._lock:
+            self._jobs[job.id] = job
+        self._keep(job)
+        self._changed(job)
+        self._lanes[job.lane].put((next(self._order), job, work))
+        return job
+
+    def get(self, job_id: str) -> Job | None:
+        return self._jobs.get(job_id)
+
+    def of_document(self, document_id: str) -> list[Job]:
+        """Jobs of a document, oldest first."""
+        with self._lock:
+            found = [job for job in self._jobs.values() if job.document_id == document_id]
+        return sorted(found, key=lambda job: job.created)
+
+    def waiting_before(self, job: Job) -> int:
+        """How many jobs of the lane are done before this one."""
+        with self._lock:
+            others = [other for other in self._jobs.values() if other.lane == job.lane and other.active]
+        return sum(other.created < job.created for other in others)
+
+    def cancel(self, job_id: str) -> Job | None:
+        """Ask a job to stop. One that waits is cancelled at once."""
+        job = self._jobs.get(job_id)
+        if job is None or not job.active:
+            return job
+        job.request_cancel()
+        if job.state == "queued":
+            self._finish(job, "cancelled", "Cancelled before it began.")
+        return job
+
+    def report(
+        self, job: Job, *, phase: str, done: int, total: int, eta_s: float | None = None, preview_jpeg: bytes = b""
+    ) -> None:
+        """Tell how far a running job is."""
+        job.phase, job.done, job.total, job.eta_s = phase, done, total, eta_s
+        if preview_jpeg:
+            job.preview_jpeg = preview_jpeg
+            job.preview += 1
+        self._changed(job)
+
+    def _run_lane(self, lane: str) -> None:
+        while True:
+            _, job, work = self._lanes[lane].get()
+            if job is None or work is None:
+                return
+            if job.state == "queued":
+                self._run(job, work)
+
+    def _run(self, job: Job, work: Work) -> None:
+        job.state, job.started = "running", time.time()
+        self._changed(job)
+        try:
+            work(job)
+        except Cancelled:
+            self._finish(job, "cancelled", "Cancelled.")
+        except SSLDiffError as error:
+            self._finish(job, "failed", str(error))
+        except OSError as error:
+            log.exception("job %s (%s)", job.id, job.kind)
+            self._finish(job, "failed", f"A file could not be read or written: {error.strerror or error}.")
+        except MemoryError:
+            self._finish(job, "failed", "The machine has not enough memory for this. Choose a smaller region.")
+        except Exception as error:  # a bug of ours: the user hears of it, the log has the details
+            log.exception("job %s (%s)", job.id, job.kind)
+            text = f"Something went wrong inside ssldiff ({type(error).__name__}). The server's log has the details."
+            self._finish(job, "failed", text)
+        else:
+            self._finish(job, "done", job.message)
+
+    def _finish(self, job: Job, state: State, message: str) -> None:
+        job.state, job.message, job.finished, job.eta_s, job.preview_jpeg = state, message, time.time(), None, b""
+        self._keep(job)
+        self._changed(job)
+
+    def _keep(self, job: Job) -> None:
+        try:
+            write_json(self._folder / f"{job.id}.json", job.to_json())
+        except OSError:
+            log.warning("job %s could not be written to disk", job.id, exc_info=True)
+
+    def _load(self) -> None:
+        """Jobs of earlier runs of the server; what was running then is told to have been stopped."""
+        paths = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        for old in paths[:-KEPT_FINISHED]:
+            old.unlink(missing_ok=True)
+        for path in paths[-KEPT_FINISHED:]:
+            try:
+                job = Job(**json.loads(path.read_text(encoding="utf-8")))
+            except (ValueError, TypeError):
+                log.warning("%s is no job", path)
+                continue
+            if job.active:
+                job.state, job.message = "failed", "The server was stopped while this ran. Start it again."
+                self._keep(job)
+            self._jobs[job.id] = job

@@ -1,0 +1,95 @@
+"""The Gradio page: where the components stand, and which handler each button calls."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import gradio as gr
+
+from ssldiff_core.errors import SSLDiffError
+
+from . import components, handlers
+from .config import static_version
+from .theme import page_theme as page_theme
+from .workspace import Workspace
+
+STYLES = ("base", "shell", "stage", "palette", "start", "gradio")
+SETTING_NOTES = {
+    "seed": "The same seed and layout give the same image; another seed gives a variation.",
+    "steps": "More steps: finer, and slower. 20 is enough for most.",
+    "guidance": "How strictly the image follows the grid. 1 is off; above 3 it looks harsh.",
+}
+_sequence = itertools.count(1)
+
+
+def page_head() -> str:
+    """Styles and the viewer's library, all from this server."""
+    base = f"static/{static_version()}/styles"
+    links = "".join(f'<link rel="stylesheet" href="{base}/{name}.css">' for name in STYLES)
+    icon = Path(__file__).parent.joinpath("styles", "mark.svg").name
+    return (
+        f'<link rel="icon" type="image/svg+xml" href="{base}/{icon}">{links}'
+        '<script src="vendor/openseadragon/openseadragon.min.js"></script>'
+    )
+
+
+def build_page(workspace: Workspace) -> gr.Blocks:
+    """The page of a workspace."""
+    with gr.Blocks(title="ssldiff", analytics_enabled=False, fill_width=True) as page:
+        document_id = gr.BrowserState("", storage_key="ssldiff-document", secret="ssldiff")
+        components.topbar()
+        with gr.Row(elem_id="workspace"):
+            components.painter()
+            viewer = components.viewer()
+            with gr.Column(elem_id="side"):
+                components.palette()
+                seed, steps, guidance, button = _generate_panel()
+        _connect(page, workspace, document_id, viewer, [seed, steps, guidance], button)
+    return page
+
+
+def _generate_panel() -> tuple[gr.Number, gr.Slider, gr.Slider, gr.Button]:
+    with gr.Column(elem_id="generate"):
+        with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+            seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=2**31 - 1, info=SETTING_NOTES["seed"])
+            steps = gr.Slider(4, 100, 20, step=1, label="Steps", info=SETTING_NOTES["steps"], buttons=[])
+            guidance = gr.Slider(1, 6, 1.5, step=0.1, label="Guidance", info=SETTING_NOTES["guidance"], buttons=[])
+        button = gr.Button("Generate", variant="primary", elem_id="sd-generate")
+        components.progress()
+    return seed, steps, guidance, button
+
+
+def _connect(
+    page: gr.Blocks, workspace: Workspace, document_id: gr.BrowserState, viewer: gr.HTML, settings: list[gr.Component],
+    button: gr.Button,
+) -> None:  # fmt: skip
+    def reopen(identity: str | None) -> str:
+        known = workspace.documents.get(identity or "") is not None
+        return _tell(document=identity) if known else _tell()
+
+    def remember(event: gr.EventData) -> tuple[str, float]:
+        identity = str(event._data["document"])
+        return identity, handlers.default_guidance(workspace, identity)
+
+    def generate(identity: str | None, seed: float | None, steps: float, guidance_scale: float) -> str:
+        try:
+            document = workspace.documents.get(identity or "")
+            if document is None:
+                return _tell(error="Open a scene first: an image is drawn from its grid.")
+            values = {"seed": seed, "steps": steps, "guidance_scale": guidance_scale}
+            job = handlers.start_generation(workspace, document, values)
+        except SSLDiffError as error:
+            return _tell(error=str(error))
+        return _tell(job=job.id)
+
+    quiet = {"show_progress": "hidden", "queue": False}
+    page.load(reopen, document_id, viewer, api_name=False, **quiet)
+    viewer.opened(remember, None, [document_id, settings[2]], api_name=False, **quiet)
+    button.click(generate, [document_id, *settings], viewer, api_name="generate", **quiet)
+
+
+def _tell(**news: str | None) -> str:
+    """A value for the viewer's script; the number makes equal news differ, or the page would not see it."""
+    return json.dumps({"seq": next(_sequence), **news})

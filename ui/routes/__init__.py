@@ -1,0 +1,19 @@
+"""Our own routes beside Gradio: bulk data, strokes, and what the page's scripts ask for."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from ..workspace import Workspace
+from .document_routes import document_routes
+from .image_routes import image_routes
+from .security import add_guards
+from .static_routes import static_routes
+from .strokes import stroke_routes
+
+
+def add_routes(app: FastAPI, workspace: Workspace) -> None:
+    """All routes; to be called before Gradio is mounted, which takes every path that is left."""
+    add_guards(app)
+    for router in (static_routes(), document_routes(workspace), image_routes(workspace), stroke_routes(workspace)):
+        app.include_router(router)

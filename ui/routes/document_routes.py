@@ -1,0 +1,113 @@
+"""What the page's scripts ask for as JSON: scenes, models, documents, edits, jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, File, HTTPException, UploadFile
+
+from .. import handlers
+from ..documents import document_to_json, layout_to_json
+from ..workspace import Workspace
+from .image_routes import find_document
+
+Payload = Annotated[dict[str, Any], Body()]
+
+
+def document_routes(workspace: Workspace) -> APIRouter:
+    """Routes are thin: they find the document and call a handler."""
+    router = APIRouter()
+    _add_opening(router, workspace)
+    _add_document(router, workspace)
+    _add_jobs(router, workspace)
+    return router
+
+
+def _add_opening(router: APIRouter, workspace: Workspace) -> None:
+    @router.get("/library")
+    def library() -> dict[str, object]:
+        return {
+            "scenes": [entry.to_json() for entry in workspace.library.listing()],
+            "has_root": workspace.config.root is not None,
+            "recent": workspace.documents.recent(),
+            "models": [handlers.model_to_json(spec) for spec in workspace.models()],
+        }
+
+    @router.post("/documents")
+    def create(payload: Payload) -> dict[str, object]:
+        if "scene" in payload:
+            document = handlers.open_scene(workspace, str(payload["scene"]))
+        else:
+            rows, cols = payload.get("rows", 8), payload.get("cols", 8)
+            document = handlers.empty_canvas(workspace, str(payload.get("model")), rows, cols)
+        return document_to_json(document)
+
+    @router.post("/uploads")
+    def upload(file: Annotated[UploadFile, File()]) -> dict[str, object]:
+        entry = workspace.library.add_upload(file.filename or "scene", file.file)
+        return document_to_json(handlers.open_upload(workspace, entry))
+
+
+def _add_document(router: APIRouter, workspace: Workspace) -> None:
+    @router.get("/documents/{document_id}")
+    def read(document_id: str) -> dict[str, object]:
+        document = find_document(workspace, document_id)
+        jobs = [workspace.job_to_json(job)["job"] for job in workspace.jobs.of_document(document_id)[-20:]]
+        return {**document_to_json(document), "jobs": jobs}
+
+    @router.post("/documents/{document_id}/pixel-size")
+    def pixel_size(document_id: str, payload: Payload) -> dict[str, object]:
+        document = find_document(workspace, document_id)
+        handlers.set_pixel_size(workspace, document, str(payload.get("text", "")))
+        return document_to_json(document)
+
+    @router.post("/documents/{document_id}/name")
+    def rename(document_id: str, payload: Payload) -> dict[str, object]:
+        document = find_document(workspace, document_id)
+        document.rename(str(payload.get("name", "")).strip()[:120] or "Untitled")
+        workspace.publish_document(document)
+        return {"ok": True}
+
+    @router.post("/documents/{document_id}/edits")
+    def edit(document_id: str, payload: Payload) -> dict[str, object]:
+        document = find_document(workspace, document_id)
+        handlers.apply_edit(workspace, document, payload)
+        return layout_to_json(document)
+
+    @router.post("/documents/{document_id}/swatches")
+    def pick(document_id: str, payload: Payload) -> dict[str, object]:
+        document = find_document(workspace, document_id)
+        row, col = int(payload.get("row", -1)), int(payload.get("col", -1))
+        return {"swatch": handlers.pick_swatch(workspace, document, row, col)}
+
+    @router.post("/documents/{document_id}/swatches/{key}")
+    def change_swatch(document_id: str, key: str, payload: Payload) -> dict[str, object]:
+        document = find_document(workspace, document_id)
+        handlers.change_swatch(workspace, document, key, payload.get("name"), payload.get("colour"))
+        return document_to_json(document)
+
+
+def _add_jobs(router: APIRouter, workspace: Workspace) -> None:
+    @router.post("/documents/{document_id}/encode")
+    def encode(document_id: str, payload: Payload) -> dict[str, object]:
+        job = handlers.encode_region(workspace, find_document(workspace, document_id), payload)
+        return workspace.job_to_json(job)
+
+    @router.post("/documents/{document_id}/generate")
+    def generate(document_id: str, payload: Payload) -> dict[str, object]:
+        job = handlers.start_generation(workspace, find_document(workspace, document_id), payload)
+        return workspace.job_to_json(job)
+
+    @router.get("/jobs/{job_id}")
+    def job(job_id: str) -> dict[str, object]:
+        found = workspace.jobs.get(job_id)
+        if found is None:
+            raise HTTPException(404)
+        return workspace.job_to_json(found)
+
+    @router.post("/jobs/{job_id}/cancel")
+    def cancel(job_id: str) -> dict[str, object]:
+        found = workspace.jobs.cancel(job_id)
+        if found is None:
+            raise HTTPException(404)
+        return workspace.job_to_json(found)

@@ -1,0 +1,164 @@
+// The open document and its connection: strokes go out, news comes in; by WebSocket, or by fetch where there is none.
+
+import { ask, attempt, currentResult, emit, notify, state, swatches, url } from './store.js';
+import { decode } from './format.js';
+
+let socket = null;
+let retry = 0;
+let seq = 0;
+let polling = 0;
+let onOpened = () => {};
+const waiting = new Map();
+
+/** `handler(id)` is called for each document that is opened. */
+export function setOpenedHandler(handler) {
+  onOpened = handler;
+}
+
+/** Open a document by id; false where the server has none of this id. */
+export async function openDocument(id) {
+  const answer = await ask(`documents/${id}`).catch(() => null);
+  if (!answer) return false;
+  showDocument(answer);
+  return true;
+}
+
+/** Show a document that the server just gave. */
+export function showDocument(body) {
+  close();
+  Object.assign(state, { document: null, layout: null, resultId: null, region: null, swatch: 0, view: 'both', model: null, pixelSize: null });
+  state.jobs.clear();
+  for (const job of body.jobs ?? []) state.jobs.set(job.id, job);
+  state.tool = body.grid ? 'brush' : 'region';
+  state.view = body.scene ? 'both' : 'result';
+  receiveDocument(body, true);
+  emit('tool');
+  emit('jobs');
+  history.replaceState(null, '', `#document=${body.id}`);
+  onOpened(body.id);
+  connect();
+}
+
+/** Send one edit; the promise ends when the server has it. The layout comes back as news. */
+export function sendEdit(edit) {
+  const message = edit.kind === 'undo' || edit.kind === 'redo' ? edit : { version: 1, ...edit };
+  if (socket?.readyState !== WebSocket.OPEN) {
+    return attempt(async () => receiveLayout(await ask(`documents/${state.document.id}/edits`, message)));
+  }
+  seq += 1;
+  socket.send(JSON.stringify({ seq, edit: message }));
+  return new Promise((resolve) => waiting.set(seq, resolve));
+}
+
+function connect() {
+  const id = state.document.id;
+  const address = url(`documents/${id}/live`).replace(/^http/, 'ws');
+  const own = new WebSocket(address);
+  socket = own;
+  own.onopen = () => {
+    retry = 0;
+    setConnected(true);
+  };
+  own.onmessage = (event) => own === socket && receive(JSON.parse(event.data));
+  own.onclose = () => {
+    if (own !== socket) return;
+    for (const resolve of waiting.values()) resolve();
+    waiting.clear();
+    poll(id);
+    retry += 1;
+    setTimeout(() => own === socket && state.document?.id === id && connect(), Math.min(500 * 2 ** retry, 8000));
+  };
+}
+
+function close() {
+  const old = socket;
+  socket = null;
+  old?.close();
+}
+
+/** Without a WebSocket: ask now and then, so that progress and results still come. */
+async function poll(id) {
+  if (polling) return;
+  polling = 1;
+  while (state.document?.id === id && socket?.readyState !== WebSocket.OPEN) {
+    const answer = await ask(`documents/${id}`).catch(() => null);
+    setConnected(answer !== null);
+    if (answer) {
+      receiveDocument(answer, false);
+      for (const job of answer.jobs) receive({ type: 'job', job });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  polling = 0;
+}
+
+function setConnected(connected) {
+  if (state.connected === connected) return;
+  state.connected = connected;
+  emit('connection');
+}
+
+function receive(message) {
+  if (message.type === 'document' && message.id === state.document?.id) receiveDocument(message, false);
+  else if (message.type === 'layout') receiveLayout(message);
+  else if (message.type === 'job') receiveJob(message.job);
+  else if (message.type === 'ack') settle(message.seq);
+  else if (message.type === 'error') {
+    notify(message.error);
+    settle(message.seq);
+    ask(`documents/${state.document.id}`).then((body) => receiveDocument(body, false), () => {});
+  }
+}
+
+function settle(number) {
+  waiting.get(number)?.();
+  waiting.delete(number);
+}
+
+function receiveDocument(body, first) {
+  const before = state.document;
+  if (before && body.version < before.version) return;
+  const newGrid = body.grid && before?.grid?.digest !== body.grid.digest;
+  state.document = body;
+  if (body.layout) receiveLayout(body.layout);
+  if (state.swatch >= swatches().length) state.swatch = 0;
+  const newest = body.results.at(-1)?.id ?? null;
+  const isNew = newest !== (before?.results.at(-1)?.id ?? null);
+  if (first || isNew || !currentResult()) state.resultId = newest;
+  if (newGrid && !first) {
+    state.region = null;
+    state.tool = 'brush';
+    emit('tool');
+  }
+  emit('document', { first, newGrid: Boolean(newGrid) });
+  emit('palette');
+  emit('result', { isNew: isNew && !first });
+}
+
+function receiveLayout(body) {
+  if (state.layout && state.layout.version > body.version && state.layout.digest === state.document.grid?.digest) return;
+  state.layout = {
+    version: body.version,
+    digest: state.document.grid?.digest,
+    labels: decode(body.labels, Int16Array),
+    edited: decode(body.edited, Uint8Array),
+    pending: decode(body.pending, Uint8Array),
+    edits: body.edits,
+    can_undo: body.can_undo,
+    can_redo: body.can_redo,
+  };
+  emit('layout');
+}
+
+function receiveJob(job) {
+  const before = state.jobs.get(job.id);
+  state.jobs.set(job.id, job);
+  emit('jobs', job);
+  const ended = before && ['queued', 'running'].includes(before.state) && !['queued', 'running'].includes(job.state);
+  if (!before && job.state === 'failed' && Date.now() / 1000 - job.finished > 5) return;
+  if (job.state === 'failed' && (ended || !before) && job.kind !== 'umap') notify(job.message);
+}
+
+export const activeJob = (kind) => [...state.jobs.values()].filter((job) => job.kind === kind && ['queued', 'running'].includes(job.state)).at(-1) ?? null;
+
+export const cancelJob = (job) => attempt(async () => receiveJob((await ask(`jobs/${job.id}/cancel`, {})).job));

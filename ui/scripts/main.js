@@ -1,0 +1,20 @@
+// Started once by whichever component mounts first: models, keys, theme.
+
+import { ask, state } from './store.js';
+import { bindKeys } from './keys.js';
+import { restoreTheme } from './topbar.js';
+
+let started = null;
+
+/** Load what the page needs before a document can be shown. */
+export function initialise() {
+  started ??= start();
+  return started;
+}
+
+async function start() {
+  restoreTheme();
+  bindKeys();
+  const library = await ask('library').catch(() => null);
+  if (library) state.models = library.models;
+}

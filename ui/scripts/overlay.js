@@ -1,0 +1,164 @@
+// What is drawn over the images: the grid in the colours of its swatches, strokes, the region, the cells under the brush.
+
+import { grid, state, swatches } from './store.js';
+import { rgb } from './format.js';
+
+const HATCH = '#7d8590';
+let raster = null; // one pixel a cell, redrawn when labels or colours change
+let rasterKey = '';
+
+/** Labels as a tiny picture; what is being painted right now is already in it. */
+function labelRaster(stroke) {
+  const { rows, cols } = grid();
+  const colours = swatches().map((swatch) => swatch.colour);
+  const key = `${grid().digest} ${state.layout.version} ${colours.join()} ${stroke?.size ?? 0} ${stroke?.stamp ?? ''} ${state.hoverSwatch}`;
+  if (key === rasterKey) return raster;
+  rasterKey = key;
+  raster ??= document.createElement('canvas');
+  raster.width = cols;
+  raster.height = rows;
+  const context = raster.getContext('2d');
+  const image = context.createImageData(cols, rows);
+  const inks = colours.map(rgb);
+  for (let cell = 0; cell < rows * cols; cell += 1) {
+    const label = stroke?.cells.has(cell) ? stroke.label : state.layout.labels[cell];
+    if (label < 0) continue;
+    const ink = inks[label] ?? [128, 128, 128];
+    const strong = state.layout.edited[cell] || stroke?.cells.has(cell);
+    const dimmed = state.hoverSwatch !== null && label !== state.hoverSwatch;
+    image.data.set([...ink, dimmed ? 40 : strong ? 255 : 214], cell * 4);
+  }
+  context.putImageData(image, 0, 0);
+  return raster;
+}
+
+/** Draw all of it. `options`: {cells: opacity or 0, stroke, hover: {cells box}, pendingOnly} */
+export function drawGrid(context, pane, { opacity, stroke, footprint, pendingOnly }) {
+  const facts = grid();
+  if (!facts || !state.layout) return;
+  const [left, top] = pane.toScreen(...facts.origin_l0);
+  const cell = facts.cell_l0 * pane.scale;
+  const box = { left, top, cell, width: cell * facts.cols, height: cell * facts.rows };
+  if (opacity > 0) {
+    drawLabels(context, box, opacity, stroke);
+    if (cell >= 7) drawLines(context, box, facts, opacity);
+  }
+  if (pendingOnly || opacity > 0) drawEdited(context, box, facts, stroke, pendingOnly);
+  drawErased(context, box, facts, stroke, opacity > 0 || pendingOnly);
+  if (opacity === 0 && !pendingOnly && stroke) drawStroke(context, box, facts, stroke);
+  frame(context, box);
+  if (footprint) drawFootprint(context, box, footprint);
+}
+
+function drawLabels(context, box, opacity, stroke) {
+  context.save();
+  context.globalAlpha = opacity;
+  context.imageSmoothingEnabled = false;
+  context.drawImage(labelRaster(stroke), box.left, box.top, box.width, box.height);
+  context.restore();
+}
+
+function drawLines(context, { left, top, cell, width, height }, { rows, cols }, opacity) {
+  context.save();
+  context.strokeStyle = `rgba(255,255,255,${0.16 + 0.3 * opacity})`;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let col = 1; col < cols; col += 1) line(context, Math.round(left + col * cell) + 0.5, top, 0, height);
+  for (let row = 1; row < rows; row += 1) line(context, left, Math.round(top + row * cell) + 0.5, width, 0);
+  context.stroke();
+  context.restore();
+}
+
+function line(context, x, y, dx, dy) {
+  context.moveTo(x, y);
+  context.lineTo(x + dx, y + dy);
+}
+
+/** Painted cells carry a strong border in their colour; on the result, those it does not show yet are tinted too. */
+function drawEdited(context, box, { cols }, stroke, pendingOnly) {
+  const mask = pendingOnly ? state.layout.pending : state.layout.edited;
+  const inset = Math.max(1, Math.min(2.5, box.cell * 0.06));
+  const cells = new Set();
+  mask.forEach((set, cell) => set && cells.add(cell));
+  stroke?.cells.forEach((cell) => cells.add(cell));
+  for (const cell of cells) {
+    const label = stroke?.cells.has(cell) ? stroke.label : state.layout.labels[cell];
+    if (label < 0) continue;
+    const [x, y] = [box.left + (cell % cols) * box.cell, box.top + Math.floor(cell / cols) * box.cell];
+    const colour = swatches()[label]?.colour ?? '#808080';
+    if (pendingOnly) {
+      context.fillStyle = `${colour}8c`;
+      context.fillRect(x, y, box.cell, box.cell);
+    }
+    context.strokeStyle = colour;
+    context.lineWidth = inset;
+    context.strokeRect(x + inset / 2, y + inset / 2, box.cell - inset, box.cell - inset);
+  }
+}
+
+function drawErased(context, box, { rows, cols }, stroke, visible) {
+  if (!visible) return;
+  context.save();
+  context.strokeStyle = HATCH;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let cell = 0; cell < rows * cols; cell += 1) {
+    const label = stroke?.cells.has(cell) ? stroke.label : state.layout.labels[cell];
+    if (label >= 0) continue;
+    const [x, y] = [box.left + (cell % cols) * box.cell, box.top + Math.floor(cell / cols) * box.cell];
+    for (const share of [0.33, 0.66]) {
+      line(context, x, y + box.cell * share, box.cell * share, -box.cell * share);
+      line(context, x + box.cell, y + box.cell * (1 - share), -box.cell * share, box.cell * share);
+    }
+    line(context, x, y + box.cell, box.cell, -box.cell);
+  }
+  context.stroke();
+  context.restore();
+}
+
+function drawStroke(context, box, { cols }, stroke) {
+  context.fillStyle = stroke.label < 0 ? `${HATCH}99` : `${swatches()[stroke.label]?.colour ?? '#808080'}b0`;
+  for (const cell of stroke.cells) {
+    context.fillRect(box.left + (cell % cols) * box.cell, box.top + Math.floor(cell / cols) * box.cell, box.cell, box.cell);
+  }
+}
+
+function frame(context, { left, top, width, height }) {
+  context.lineWidth = 3;
+  context.strokeStyle = 'rgba(0,0,0,.45)';
+  context.strokeRect(left - 1, top - 1, width + 2, height + 2);
+  context.lineWidth = 1.25;
+  context.strokeStyle = '#ffffff';
+  context.strokeRect(left - 1, top - 1, width + 2, height + 2);
+}
+
+function drawFootprint(context, { left, top, cell }, { row, col, rows, cols, colour }) {
+  const rect = [left + col * cell, top + row * cell, cols * cell, rows * cell];
+  context.lineWidth = 3.5;
+  context.strokeStyle = 'rgba(0,0,0,.6)';
+  context.strokeRect(...rect);
+  context.lineWidth = 1.75;
+  context.strokeStyle = colour ?? '#ffffff';
+  context.strokeRect(...rect);
+}
+
+/** The region being picked: dimmed surroundings, cell lines, corners. */
+export function drawRegion(context, pane, region, cellL0) {
+  const [left, top] = pane.toScreen(region.x, region.y);
+  const cell = cellL0 * pane.scale;
+  const box = { left, top, cell, width: cell * region.cols, height: cell * region.rows };
+  const { clientWidth: width, clientHeight: height } = pane.host;
+  context.save();
+  context.fillStyle = 'rgba(10,12,16,.42)';
+  context.beginPath();
+  context.rect(0, 0, width, height);
+  context.rect(left, top, box.width, box.height);
+  context.fill('evenodd');
+  context.restore();
+  if (cell >= 5) drawLines(context, box, region, 0.5);
+  frame(context, box);
+  context.fillStyle = '#ffffff';
+  for (const [x, y] of [[left, top], [left + box.width, top], [left, top + box.height], [left + box.width, top + box.height]]) {
+    context.fillRect(x - 3.5, y - 3.5, 7, 7);
+  }
+}

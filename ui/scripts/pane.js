@@ -1,0 +1,168 @@
+// One deep-zoom viewer with an overlay canvas. Positions are level-0 pixels of the document's world, whose width is 1 for the viewer.
+
+import { h } from './format.js';
+import { url, worldWidth } from './store.js';
+
+const TILE = 256;
+
+function tileSource(sceneId, version, width, height) {
+  const maxLevel = Math.max(0, Math.ceil(Math.log2(Math.max(width, height) / TILE)));
+  return {
+    width, height, tileSize: TILE, tileOverlap: 0, minLevel: 0, maxLevel,
+    getTileUrl: (z, x, y) => url(`tiles/${sceneId}/${version}/${z}/${x}_${y}.jpg`),
+  };
+}
+
+export class Pane {
+  /** @param {HTMLElement} host  @param {{minimap: boolean, draw: (context, pane) => void}} options */
+  constructor(host, { minimap, draw }) {
+    this.host = host;
+    this.draw = draw;
+    this.items = new Map(); // what ('scene' | 'result') -> {key, item}
+    this.preview = null; // {image, box}
+    this.canvas = h('canvas.sd-overlay', { 'aria-hidden': 'true' });
+    this.surface = h('div.sd-surface');
+    host.append(this.surface, this.canvas);
+    this.viewer = OpenSeadragon({
+      element: this.surface, prefixUrl: '', drawer: 'canvas', showNavigationControl: false, showNavigator: minimap,
+      navigatorPosition: 'BOTTOM_RIGHT', navigatorSizeRatio: 0.17, navigatorMaintainSizeRatio: false, navigatorAutoFade: false,
+      animationTime: 0.25, springStiffness: 9, zoomPerScroll: 1.25, visibilityRatio: 0.15, minZoomImageRatio: 0.4, maxZoomPixelRatio: 12,
+      imageLoaderLimit: 6, maxImageCacheCount: 400, placeholderFillStyle: null, immediateRender: true, blendTime: 0,
+      gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false }, gestureSettingsTouch: { pinchRotate: false, dblClickToZoom: false },
+      gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false }, preserveImageSizeOnResize: false,
+    });
+    this.viewer.addHandler('canvas-key', (event) => { event.preventDefaultAction = true; });
+    for (const name of ['update-viewport', 'resize', 'open']) this.viewer.addHandler(name, () => this.redraw());
+    new ResizeObserver(() => this.redraw()).observe(host);
+  }
+
+  get world() {
+    return worldWidth();
+  }
+
+  /** Show a scene or a result, in place of what was shown under the same name, without a moment of emptiness. */
+  show(what, image) {
+    const old = this.items.get(what);
+    const key = image ? `${image.id}/${image.version}` : null;
+    if (old?.key === key) return Promise.resolve();
+    if (!image) {
+      this.items.delete(what);
+      if (old?.item) this.viewer.world.removeItem(old.item);
+      this.redraw();
+      return Promise.resolve();
+    }
+    const entry = { key, item: null };
+    this.items.set(what, entry);
+    return new Promise((resolve) => {
+      this.viewer.addTiledImage({
+        tileSource: tileSource(image.id, image.version, image.width, image.height),
+        x: image.x / this.world, y: image.y / this.world, width: image.span / this.world,
+        success: ({ item }) => {
+          entry.item = item;
+          if (this.items.get(what) !== entry) this.viewer.world.removeItem(item);
+          whenLoaded(item, () => {
+            if (old?.item && this.viewer.world.getIndexOfItem(old.item) >= 0) this.viewer.world.removeItem(old.item);
+            resolve();
+          });
+        },
+        error: () => resolve(),
+      });
+    });
+  }
+
+  /** Take everything away: another document comes. */
+  clear() {
+    this.viewer.world.removeAll();
+    this.items.clear();
+    this.preview = null;
+    this.redraw();
+  }
+
+  /** A small picture stretched over a box of level-0 pixels, drawn over the image; null takes it away. */
+  setPreview(image, box) {
+    this.preview = image ? { image, box } : null;
+    this.redraw();
+  }
+
+  fit({ x, y, width, height }, immediately = false) {
+    const margin = 0.04 * Math.max(width, height);
+    const scale = 1 / this.world;
+    const box = new OpenSeadragon.Rect((x - margin) * scale, (y - margin) * scale, (width + 2 * margin) * scale, (height + 2 * margin) * scale);
+    this.viewer.viewport.fitBounds(box, immediately);
+  }
+
+  zoomBy(factor) {
+    this.viewer.viewport.zoomBy(factor);
+    this.viewer.viewport.applyConstraints();
+  }
+
+  /** Screen pixels along one level-0 pixel. */
+  get scale() {
+    return this.host.clientWidth * this.viewer.viewport.getZoom(true) / this.world;
+  }
+
+  toScreen(x, y) {
+    const bounds = this.viewer.viewport.getBoundsNoRotate(true);
+    const factor = this.host.clientWidth / bounds.width;
+    return [(x / this.world - bounds.x) * factor, (y / this.world - bounds.y) * factor];
+  }
+
+  /** Level-0 position of a pointer event. */
+  toWorld(event) {
+    const frame = this.host.getBoundingClientRect();
+    const bounds = this.viewer.viewport.getBoundsNoRotate(true);
+    const factor = bounds.width / frame.width;
+    return [(bounds.x + (event.clientX - frame.left) * factor) * this.world, (bounds.y + (event.clientY - frame.top) * factor) * this.world];
+  }
+
+  redraw() {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.paint();
+    });
+  }
+
+  paint() {
+    const { clientWidth: width, clientHeight: height } = this.host;
+    if (!width || !height) return;
+    const ratio = window.devicePixelRatio || 1;
+    if (this.canvas.width !== Math.round(width * ratio) || this.canvas.height !== Math.round(height * ratio)) {
+      this.canvas.width = Math.round(width * ratio);
+      this.canvas.height = Math.round(height * ratio);
+    }
+    const context = this.canvas.getContext('2d');
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    if (this.preview) {
+      const { image, box } = this.preview;
+      const [x, y] = this.toScreen(box.x, box.y);
+      context.imageSmoothingEnabled = true;
+      context.imageSmoothingQuality = 'high';
+      context.drawImage(image, x, y, box.width * this.scale, box.height * this.scale);
+    }
+    this.draw(context, this);
+  }
+}
+
+function whenLoaded(item, done) {
+  if (item.getFullyLoaded()) done();
+  else item.addOnceHandler('fully-loaded-change', done);
+}
+
+/** Move `follower` as `leader` moves; both have the same size, so zoom and centre say all. */
+export function synchronise(panes) {
+  let leading = false;
+  for (const leader of panes) {
+    leader.viewer.addHandler('viewport-change', () => {
+      if (leading) return;
+      leading = true;
+      for (const follower of panes) {
+        if (follower === leader || !follower.host.clientWidth) continue;
+        follower.viewer.viewport.zoomTo(leader.viewer.viewport.getZoom(true), null, true);
+        follower.viewer.viewport.panTo(leader.viewer.viewport.getCenter(true), true);
+      }
+      leading = false;
+    });
+  }
+}

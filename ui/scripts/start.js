@@ -1,0 +1,163 @@
+// The way in: demo scenes, the server's folder, an upload, an empty canvas, documents of before.
+
+import { ask, attempt, on, read, ServerError, state, url } from './store.js';
+import { openDocument, showDocument } from './live.js';
+import { formatAge, formatBytes, h } from './format.js';
+import { icon } from './icons.js';
+
+let host = null;
+let message = null;
+
+export function mountStart(element) {
+  host = element;
+  on('start', open);
+  on('ready', () => (state.document ? undefined : open()));
+  on('document', () => close());
+  on('escape', () => state.document && close());
+  host.addEventListener('dragover', (event) => { event.preventDefault(); host.classList.add('sd-dropping'); });
+  host.addEventListener('dragleave', (event) => event.target === host && host.classList.remove('sd-dropping'));
+  host.addEventListener('drop', (event) => {
+    event.preventDefault();
+    host.classList.remove('sd-dropping');
+    if (event.dataTransfer.files[0]) upload(event.dataTransfer.files[0]);
+  });
+}
+
+function close() {
+  host.hidden = true;
+}
+
+async function open() {
+  host.hidden = false;
+  host.replaceChildren(h('p.sd-hint-text', {}, 'Looking for scenes …'));
+  const library = await attempt(() => ask('library'));
+  state.models = library?.models ?? [];
+  message = h('p.sd-start-message', { role: 'alert', hidden: true });
+  const closeButton = state.document ? h('button.sd-icon', { type: 'button', 'aria-label': 'Back to the document', title: 'Back to the document (Esc)', html: icon('close'), onclick: close }) : null;
+  host.replaceChildren(h('div.sd-start-inner', {},
+    h('header', {}, h('div', {}, h('h1', {}, 'Open a scene'), h('p', {}, 'See it as a grid of cells, paint on the grid, and generate a large image that follows it.')), closeButton),
+    message, ...sections(library ?? { scenes: [], models: [], recent: [], has_root: false })));
+  host.querySelector('button')?.focus({ preventScroll: true });
+}
+
+function sections(library) {
+  const of = (origin) => library.scenes.filter((scene) => scene.origin === origin);
+  const demos = of('demo');
+  const files = [...of('root'), ...of('upload')];
+  const palettes = library.models.filter((model) => model.has_palette);
+  return [
+    h('div.sd-start-columns', {},
+      h('div', {},
+        section('Demo scenes', demos.length ? h('div.sd-cards', {}, ...demos.map(sceneCard)) : h('p.sd-empty', {}, 'No demo scenes are installed. Open a file of your own.')),
+        library.recent.length ? section('Continue', h('div.sd-list', {}, ...library.recent.slice(0, 6).map(documentRow))) : null),
+      h('div', {},
+        section('Your file', uploadBox()),
+        library.has_root ? section('Folder on the server', fileList(files)) : files.length ? section('Uploaded before', fileList(files)) : null,
+        palettes.length ? section('Empty canvas', canvasForm(palettes)) : null)),
+    library.models.length ? null : h('p.sd-empty', {}, 'No model weights are installed: scenes can be looked at, but not read or generated.'),
+  ].filter(Boolean);
+}
+
+const section = (title, ...children) => h('section', {}, h('h2', {}, title), ...children);
+
+function sceneCard(scene) {
+  return h('button.sd-card', { type: 'button', 'data-scene': scene.id, onclick: (event) => openScene(scene, event.currentTarget) },
+    h('img', { src: thumbnail(scene), alt: '', loading: 'lazy' }), h('span', {}, h('strong', {}, title(scene.name)), h('span', {}, 'Synthetic, made by ssldiff')));
+}
+
+const thumbnail = (scene) => url(`thumbnails/${scene.id}/${scene.version}.jpg`);
+const title = (name) => name.replace(/(\.ome)?\.[^.]+$/, '').replaceAll('_', ' ').replace(/^./, (letter) => letter.toUpperCase());
+
+function fileList(files) {
+  if (!files.length) return h('p.sd-empty', {}, 'The folder has no scenes.');
+  const list = h('div.sd-list.sd-files', {}, ...files.map((scene) => h('button.sd-file', { type: 'button', 'data-scene': scene.id, onclick: (event) => openScene(scene, event.currentTarget) },
+    picture(scene), h('span.sd-file-name', {}, scene.name, scene.folder ? h('small', {}, scene.folder) : null), h('small', {}, formatBytes(scene.size_bytes)))));
+  if (files.length < 9) return list;
+  const search = h('input', { type: 'search', placeholder: `Search ${files.length} files`, 'aria-label': 'Search the files', oninput: () => {
+    const wanted = search.value.toLowerCase();
+    for (const row of list.children) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+  } });
+  return h('div', {}, search, list);
+}
+
+/** A thumbnail, or a plain frame where the file cannot be read. */
+function picture(scene) {
+  const image = h('img', { alt: '', loading: 'lazy' });
+  fetch(thumbnail(scene), { method: 'GET' }).then(async (response) => {
+    if (response.ok) image.src = URL.createObjectURL(await response.blob());
+  }, () => {});
+  return image;
+}
+
+function documentRow(document) {
+  const last = document.results.at(-1);
+  const source = last ? { id: last.scene_id, version: last.scene_version } : document.scene;
+  return h('button.sd-file', { type: 'button', onclick: (event) => busy(event.currentTarget, async () => {
+    if (!(await openDocument(document.id))) tell('This document can no longer be opened.');
+  }) }, source ? picture(source) : h('span.sd-no-picture'), h('span.sd-file-name', {}, document.name,
+    h('small', {}, `${document.edits} edit${document.edits === 1 ? '' : 's'} · ${document.results.length} result${document.results.length === 1 ? '' : 's'}`)), h('small', {}, formatAge(document.changed)));
+}
+
+function uploadBox() {
+  const input = h('input.sd-hidden', { type: 'file', id: 'sd-upload', 'aria-label': 'Choose a file', onchange: () => input.files[0] && upload(input.files[0]) });
+  return h('div.sd-drop', {}, input, h('button', { type: 'button', html: `${icon('upload', 17)}<span>Choose a file</span>`, onclick: () => input.click() }),
+    h('p', {}, 'or drop it here: SVS, NDPI, OME-TIFF, GeoTIFF, PNG, JPEG … It stays on this server.'), h('progress', { max: '1', value: '0', hidden: true }));
+}
+
+/** Send a file and open it; XMLHttpRequest because it tells how far it is. */
+function upload(file) {
+  const bar = host.querySelector('.sd-drop progress');
+  tell('');
+  bar.hidden = false;
+  const form = new FormData();
+  form.append('file', file);
+  const request = new XMLHttpRequest();
+  request.open('POST', url('uploads'));
+  request.upload.onprogress = (event) => event.lengthComputable && (bar.value = event.loaded / event.total);
+  request.onloadend = async () => {
+    bar.hidden = true;
+    host.querySelector('#sd-upload').value = '';
+    const response = request.status ? new Response(request.responseText, { status: request.status }) : null;
+    try {
+      showDocument(await read(response));
+    } catch (error) {
+      tell(error instanceof ServerError ? error.message : 'The file could not be opened.');
+    }
+  };
+  request.send(form);
+}
+
+function canvasForm(models) {
+  const model = h('select', { 'aria-label': 'Model' }, ...models.map((one) => h('option', { value: one.id }, one.id)));
+  const side = (label) => h('input', { type: 'number', min: '1', max: '128', value: '8', 'aria-label': label });
+  const [rows, cols] = [side('Rows'), side('Columns')];
+  const submit = h('button', { type: 'submit', html: `${icon('canvas', 17)}<span>Start painting</span>` });
+  return h('form.sd-row', { onsubmit: (event) => {
+    event.preventDefault();
+    busy(submit, () => create({ model: model.value, rows: Number(rows.value), cols: Number(cols.value) }));
+  } }, model, rows, '×', cols, h('span', {}, 'cells'), submit);
+}
+
+const openScene = (scene, button) => busy(button, () => create({ scene: scene.id }));
+
+async function create(body) {
+  try {
+    showDocument(await ask('documents', body));
+  } catch (error) {
+    tell(error.message);
+  }
+}
+
+async function busy(button, action) {
+  tell('');
+  button.setAttribute('aria-busy', 'true');
+  await action();
+  button.removeAttribute('aria-busy');
+}
+
+function tell(text) {
+  message.textContent = text;
+  message.hidden = !text;
+  if (text) message.scrollIntoView({ block: 'nearest' });
+}
+

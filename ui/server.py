@@ -1,0 +1,68 @@
+"""The process: FastAPI with our routes, Gradio mounted on it, uvicorn around it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from .config import AppConfig, default_data_dir
+from .workspace import Workspace
+
+
+def create_app(config: AppConfig) -> FastAPI:
+    """The whole app, ready to be served."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import gradio as gr
+
+    from .page import build_page, page_head, page_theme
+    from .routes import add_routes
+
+    workspace = Workspace(config)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        workspace.close()
+
+    app = FastAPI(title="ssldiff", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.workspace = workspace
+    add_routes(app, workspace)
+    return gr.mount_gradio_app(
+        app, build_page(workspace), path="/", ssr_mode=False, footer_links=[], run_history=False,
+        theme=page_theme(), head=page_head(), pwa=False, enable_monitoring=False, mcp_server=False, show_error=False,
+        max_file_size="1mb",
+    )  # fmt: skip
+
+
+def serve(
+    host: str = "127.0.0.1", port: int = 7860, root: str | Path | None = None, data_dir: str | Path | None = None,
+    max_upload_gib: float = 8.0,
+) -> None:  # fmt: skip
+    """Serve the app until it is stopped.
+
+    Args:
+        host: address to listen on; the default is reached from this machine only.
+        port: port to listen on.
+        root: folder whose scenes are listed for opening.
+        data_dir: folder for documents, results and uploads; the user's own data folder by default.
+        max_upload_gib: largest upload, in GiB.
+
+    Raises:
+        SettingsError: where a folder cannot be used.
+    """
+    import uvicorn
+
+    config = AppConfig(
+        root=None if root is None else Path(root),
+        data_dir=default_data_dir() if data_dir is None else Path(data_dir),
+        max_upload_bytes=int(max_upload_gib * 2**30),
+    )
+    app = create_app(config)
+    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host
+    print(f"ssldiff is ready: open http://{shown}:{port} in a browser. Ctrl+C stops it.", flush=True)
+    uvicorn.run(app, host=host, port=port, log_level="warning", ws_max_size=8 << 20, timeout_graceful_shutdown=3)

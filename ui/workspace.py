@@ -1,0 +1,74 @@
+"""Everything a running app holds, made once and handed to the page, the routes and the handlers."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from .config import AppConfig
+from .document_store import DocumentStore
+from .documents import Document, document_to_json, layout_to_json
+from .events import Events
+from .jobs import Job, JobQueue
+from .library import SceneLibrary
+from .tiles import OpenScenes, TileServer
+
+if TYPE_CHECKING:
+    from ssldiff_core.embeddings.encoder import PatchEncoder
+    from ssldiff_core.models.catalogue import Model, ModelSpec
+
+
+class Workspace:
+    """Library, documents, jobs, tiles, events, and the networks in use."""
+
+    def __init__(self, config: AppConfig) -> None:
+        self.config = config
+        self.library = SceneLibrary(config)
+        self.tiles = TileServer(OpenScenes())
+        self.documents = DocumentStore(config.data_dir / "documents")
+        self.events = Events()
+        self.jobs = JobQueue(config.data_dir / "jobs", self._job_changed)
+        self._loading = threading.Lock()
+        self._encoder: tuple[ModelSpec, PatchEncoder] | None = None
+
+    def models(self) -> list[ModelSpec]:
+        """The models whose weights are here."""
+        from ssldiff_core.models.catalogue import list_models
+
+        return list_models()
+
+    def model(self, model_id: str) -> Model:
+        """A loaded model; loading remembers."""
+        from ssldiff_core.models.catalogue import load_model
+
+        with self._loading:
+            return load_model(model_id)
+
+    def encoder(self, spec: ModelSpec) -> PatchEncoder:
+        """The loaded patch encoder of a model; the last one used stays loaded."""
+        from ssldiff_core.embeddings.encoder import load_patch_encoder
+        from ssldiff_core.models.placement import choose_device
+
+        with self._loading:
+            if self._encoder is None or self._encoder[0] != spec:
+                beside = (spec.folder / "encoder.json").is_file()
+                source = spec.folder if beside else spec.encoder_id
+                self._encoder = (spec, load_patch_encoder(source, str(choose_device())))
+            return self._encoder[1]
+
+    def publish_document(self, document: Document) -> None:
+        """Tell all pages of a document how it is now."""
+        self.events.publish(document.id, document_to_json(document))
+
+    def publish_layout(self, document: Document) -> None:
+        """Tell all pages of a document what a stroke changed."""
+        self.events.publish(document.id, layout_to_json(document))
+
+    def job_to_json(self, job: Job) -> dict[str, object]:
+        return {"type": "job", "job": {**job.to_json(), "before": self.jobs.waiting_before(job) if job.active else 0}}
+
+    def close(self) -> None:
+        self.documents.close()
+
+    def _job_changed(self, job: Job) -> None:
+        self.events.publish(job.document_id, self.job_to_json(job))
