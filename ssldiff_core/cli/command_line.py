@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    logging.getLogger().addHandler(logging.NullHandler())  # else a library's log lines stand between our sentences
     try:
         arguments = build_parser().parse_args(argv)
         console = Console(quiet=arguments.quiet, as_json=arguments.json)
