@@ -183,13 +183,13 @@ class GridGeometry:
     def covering(
         cls, box_l0: Box, *, pixel_size_m: float, scene_pixel_size_m: float, cell_px: int = CELL_PX
     ) -> GridGeometry:
-        """The grid of whole cells from the box's top-left corner that lie inside it.
+        """The grid of cells from the box's top-left corner; a last row or column may overhang it by a tenth of a cell.
 
         Raises:
             GridError: where not one cell fits.
         """
         cell_l0 = cell_px * pixel_size_m / scene_pixel_size_m
-        rows, cols = (int((side + 0.01 * cell_l0) // cell_l0) for side in (box_l0.height, box_l0.width))
+        rows, cols = (int((side + 0.1 * cell_l0) // cell_l0) for side in (box_l0.height, box_l0.width))
         if rows < 1 or cols < 1:
             raise GridError(
                 f"lay a grid over a region of {box_l0.width:g} × {box_l0.height:g} level-0 pixels",
