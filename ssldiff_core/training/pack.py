@@ -1,0 +1,64 @@
+"""From a recipe's working folder to a model folder of the catalogue."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..embeddings.catalogue import EncoderSpec
+from ..embeddings.check import quantiles_from
+from ..embeddings.encoder import save_patch_encoder
+from ..geometry import CELL_PX, LATENT_FACTOR
+from ..models.native import NativeAutoencoder, NativeDenoiser
+from .data import DOMAINS
+from .denoiser import CachedImage
+from .patch_encoder import TIMM_ARGS, TIMM_NAME
+
+DRAWS = {"tissue": "H&E histology", "aerial": "aerial imagery"}
+PAPER = "Graikos et al., CVPR 2024, arXiv 2312.07330"
+
+
+def trained_pixel_sizes(domain: str) -> list[float]:
+    """Ascending, metres."""
+    return sorted({size for collection in DOMAINS[domain] for size in collection.read_at_m})
+
+
+def pack_encoder(
+    folder: Path, domain: str, encoder: nn.Module, statistics: tuple[np.ndarray, np.ndarray], cached: list[CachedImage]
+) -> None:
+    """Writes ``encoder.safetensors`` (float16) and ``encoder.json`` with the reference of the training embeddings."""
+    vectors = np.concatenate([image.embeddings.reshape(-1, image.embeddings.shape[-1]) for image in cached])
+    chosen = np.random.default_rng(0).permutation(len(vectors))[:20000]
+    spec = EncoderSpec(
+        id=f"{domain}-1", timm_name=TIMM_NAME, timm_args=TIMM_ARGS, patch_px=CELL_PX, input_px=CELL_PX,
+        dim=TIMM_ARGS["num_classes"], pixel_sizes_m=tuple(trained_pixel_sizes(domain)),
+        embedding_mean=tuple(statistics[0].tolist()), embedding_std=tuple(statistics[1].tolist()), normalise=True,
+        quantiles=quantiles_from(vectors[chosen].astype(np.float32)),
+    )  # fmt: skip
+    save_patch_encoder(folder, spec, encoder.half())
+
+
+def pack_networks(
+    folder: Path,
+    domain: str,
+    autoencoder: NativeAutoencoder,
+    denoiser: NativeDenoiser,
+    *,
+    version: str,
+    guidance: float,
+) -> None:
+    """Writes ``autoencoder/``, ``denoiser/`` (float16) and ``model.json``."""
+    autoencoder.to(torch.float16).save_pretrained(folder / "autoencoder")
+    denoiser.to(torch.float16).save_pretrained(folder / "denoiser")
+    record: dict[str, Any] = {
+        "id": domain, "family": "native", "version": version, "domain": DRAWS[domain], "encoder_id": f"{domain}-1",
+        "condition_dim": denoiser.config.condition_dim, "cell_px": CELL_PX, "pixel_sizes_m": trained_pixel_sizes(domain),
+        "latent_factor": LATENT_FACTOR, "latent_channels": autoencoder.config.latent_channels,
+        "guidance_scale": guidance, "licence": "Apache-2.0", "paper": PAPER,
+    }  # fmt: skip
+    (folder / "model.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,159 @@
+"""``ssldiff train``: the whole recipe of a domain, stage by stage, each resumable from its checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..errors import SettingsError
+from ..models.native import NativeAutoencoder, NativeDenoiser
+from .autoencoder import psnr, train_autoencoder
+from .data import DOMAINS, CropSampler, TrainingImage, load_images
+from .denoiser import CachedImage, cache_images, train_denoiser
+from .pack import pack_encoder, pack_networks
+from .patch_encoder import TIMM_ARGS, TIMM_NAME, encode_patches, standardisation, train_patch_encoder
+from .run import choose_device
+
+STAGES = ("autoencoder", "encoder", "denoiser", "pack")
+REFERENCE_M = {"tissue": 1e-6, "aerial": 0.3}
+CROP_LAT = {"tissue": (40, 12), "aerial": (32, 18)}
+"""Side of a crop in latents and crops in a batch: aerial training images are 32 latents wide."""
+
+EXAMPLES = """examples:
+  ssldiff train tissue --data DATA --work runs/tissue -o my-models/tissue
+  ssldiff train tissue --data DATA --work runs/tissue --stages denoiser,pack --minutes 60 -o my-models/tissue
+
+DATA holds splits.csv (path,group,label,split,sha256) and the images it names; only rows of the split "train" are
+trained on. A stage that finds its checkpoint goes on from it. Use the result with SSLDIFF_MODELS_DIR=my-models."""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The options of ``ssldiff train``."""
+    parser = argparse.ArgumentParser(
+        "ssldiff train", description="Train patch encoder, autoencoder and denoiser of a domain.", epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("domain", choices=sorted(DOMAINS))
+    parser.add_argument("--data", type=Path, required=True, help="folder with splits.csv")
+    parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and caches")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="model folder to write")
+    parser.add_argument("--stages", default=",".join(STAGES), help=f"which of {', '.join(STAGES)} (all)")
+    parser.add_argument(
+        "--minutes", type=float, help="for each training stage, instead of the recipe's own 15, 8 and 80"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--guidance", type=float, default=1.5, help="default guidance scale written to the model")
+    parser.add_argument("--version", default="own", help="version written to the model")
+    return parser
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the stages asked for."""
+    arguments = make_parser().parse_args(words)
+    stages = arguments.stages.split(",")
+    unknown = [stage for stage in stages if stage not in STAGES]
+    if unknown:
+        raise SettingsError(
+            f"train the stages {arguments.stages}", f"{unknown[0]!r} is none", f"stages: {', '.join(STAGES)}"
+        )
+    Recipe(arguments).run(stages)
+    return 0
+
+
+class Recipe:
+    """One domain's training: holds the images and paths that the stages share."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.domain: str = arguments.domain
+        self.data, self.work, self.output = arguments.data, arguments.work, arguments.output
+        self.seed, self.device, self.minutes = arguments.seed, arguments.device, arguments.minutes
+        self.version, self.guidance = arguments.version, arguments.guidance
+        self._images: list[TrainingImage] | None = None
+
+    @property
+    def images(self) -> list[TrainingImage]:
+        if self._images is None:
+            self._images = load_images(self.data, self.domain)
+        return self._images
+
+    def run(self, stages: Sequence[str]) -> None:
+        """The stages in their order."""
+        for stage in STAGES:
+            if stage in stages:
+                print(f"{self.domain}: {stage}", flush=True)
+                getattr(self, f"run_{stage}")()
+
+    def run_autoencoder(self) -> None:
+        """Trains the autoencoder and prints its PSNR on the test split."""
+        folder = self.work / "autoencoder"
+        model = train_autoencoder(self.images, folder, minutes=self.minutes or 15, seed=self.seed, device=self.device)
+        model.save_pretrained(folder / "weights")
+        held_out = load_images(self.data, self.domain, "test")
+        device = choose_device(self.device)
+        for size in sorted({image.pixel_size_m for image in held_out}):
+            chosen = [image for image in held_out if image.pixel_size_m == size][:40]
+            print(f"PSNR at {size:g} m: {psnr(model, chosen, device):.2f} dB (N = {len(chosen)})", flush=True)
+
+    def run_encoder(self) -> None:
+        """Trains the patch encoder and measures the mean and deviation of its output."""
+        folder = self.work / "encoder"
+        network = train_patch_encoder(
+            self.images, folder, minutes=self.minutes or 8, seed=self.seed, device=self.device
+        )
+        patches = CropSampler(self.images, 128, self.seed + 7).sample(3000)
+        mean, deviation = standardisation(encode_patches(network, patches))
+        torch.save(network.state_dict(), folder / "weights.pt")
+        np.savez(folder / "statistics.npz", mean=mean, deviation=deviation)
+
+    def run_denoiser(self) -> None:
+        """Caches latents and embeddings, where that is not done, and trains the denoiser."""
+        side, batch = CROP_LAT[self.domain]
+        model = train_denoiser(
+            self.cached(), self.work / "denoiser", minutes=self.minutes or 80, crop_lat=side, batch=batch,
+            pixel_size_reference_m=REFERENCE_M[self.domain], seed=self.seed, device=self.device,
+        )  # fmt: skip
+        model.save_pretrained(self.work / "denoiser" / "weights")
+
+    def run_pack(self) -> None:
+        """Writes the model folder."""
+        pack_encoder(self.output, self.domain, self.encoder(), self.statistics(), self.cached())
+        denoiser = NativeDenoiser.from_pretrained(self.work / "denoiser" / "weights")
+        pack_networks(
+            self.output, self.domain, self.autoencoder(), denoiser, version=self.version, guidance=self.guidance
+        )
+
+    def autoencoder(self) -> NativeAutoencoder:
+        """The trained autoencoder."""
+        model: NativeAutoencoder = NativeAutoencoder.from_pretrained(self.work / "autoencoder" / "weights")
+        return model.eval()
+
+    def encoder(self) -> nn.Module:
+        """The trained patch encoder's network."""
+        import timm
+
+        network: nn.Module = timm.create_model(TIMM_NAME, pretrained=False, **TIMM_ARGS)
+        network.load_state_dict(torch.load(self.work / "encoder" / "weights.pt", weights_only=True))
+        return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of the encoder's output, (dim,) each."""
+        stored = np.load(self.work / "encoder" / "statistics.npz")
+        return stored["mean"], stored["deviation"]
+
+    def cached(self) -> list[CachedImage]:
+        """Latents and embeddings of the training images, from the cache where there is one."""
+        file = self.work / "cache.pickle"
+        if not file.exists():
+            cached = cache_images(
+                self.images, self.autoencoder(), self.encoder(), self.statistics(), copies=3, seed=self.seed + 1
+            )
+            file.write_bytes(pickle.dumps(cached))
+        loaded: list[CachedImage] = pickle.loads(file.read_bytes())
+        return loaded
