@@ -10,6 +10,9 @@ from ..geometry import Box
 from .compose import over_white
 from .pixel_size import believe_resolution, believe_scanner, pixel_size_from_mark
 from .scene import Mask, Pixels, Scene
+from .tiles import TileCache, stitch
+
+_BLOCK_PX = 256
 
 
 class OpenSlideScene(Scene):
@@ -39,16 +42,30 @@ class OpenSlideScene(Scene):
             preprocessing={"reader": "openslide", "bands": [1, 2, 3], "stretch": None},
             synthetic=comment.startswith("SYNTHETIC"),
         )  # fmt: skip
-        self._downsamples = self._slide.level_downsamples
+        self._downsamples, self._cache = self._slide.level_downsamples, TileCache()
 
     def _read_level(self, level: int, x: int, y: int, width: int, height: int) -> tuple[Pixels, Mask | None]:
-        # The corner is in whole level-0 pixels: where the downsample is no whole number, OpenSlide shifts by the rest.
+        if level == 0:
+            return over_white(np.asarray(self._slide.read_region((x, y), 0, (width, height))))
+        return over_white(
+            stitch((x, y, width, height), (_BLOCK_PX,) * 2, lambda col, row: self._block(level, col, row))
+        )
+
+    def _block(self, level: int, col: int, row: int) -> Pixels:
+        """RGBA of a block of a fixed lattice over a level.
+
+        OpenSlide takes corners in whole level-0 pixels and blurs by the fraction of a pixel that is left over where the
+        downsample is no whole number. On a fixed lattice a place looks the same whatever is read around it.
+        """
         downsample = self._downsamples[level]
-        corner = (round(x * downsample), round(y * downsample))
-        return over_white(np.asarray(self._slide.read_region(corner, level, (width, height))))
+        corner = (round(col * _BLOCK_PX * downsample), round(row * _BLOCK_PX * downsample))
+        return self._cache.get(
+            (level, col, row), lambda: np.asarray(self._slide.read_region(corner, level, (_BLOCK_PX, _BLOCK_PX)))
+        )
 
     def _close(self) -> None:
         self._slide.close()
+        self._cache.clear()
 
 
 def _pixel_size(properties: dict[str, str], comment: str, warnings: list[str]) -> tuple[float, float] | None:

@@ -68,6 +68,8 @@ class RasterScene(Scene):
         value_range: tuple[float, float] | None,
     ) -> None:  # fmt: skip
         full, warnings = self._datasets[0], list[str]()
+        if any(dtype.startswith("complex") for dtype in full.dtypes):
+            raise ValueError("its values are complex numbers")
         tags = full.tags()
         placement = placement_of(full, warnings if pixel_size_m is None else [])
         size = pixel_size_m or pixel_size_from_mark(tags.get("TIFFTAG_IMAGEDESCRIPTION", "")) or placement.pixel_size_m
@@ -83,6 +85,7 @@ class RasterScene(Scene):
         super().__init__(
             level_sizes=[(d.width, d.height) for d in self._datasets], pixel_size_m=size, path=path, warnings=warnings,
             crs=placement.crs, transform=placement.transform,
+            decimated=_is_decimated(self._datasets), levels_cover=True,
             preprocessing={"reader": "rasterio", **self._tone.describe(), "scaled": not self._plain},
             attribution=tags.get("TIFFTAG_COPYRIGHT", ""),
             synthetic=tags.get("TIFFTAG_IMAGEDESCRIPTION", "").startswith("SYNTHETIC"),
@@ -141,6 +144,24 @@ def _default_bands(dataset: DatasetReader) -> tuple[int, ...]:
         return tuple(tags.index(tag) + 1 for tag in wanted)
     colours = [i + 1 for i, tag in enumerate(tags) if tag != ColorInterp.alpha]
     return tuple(colours[:3]) if len(colours) >= 3 else tuple(colours[:1]) or (1,)
+
+
+def _is_decimated(datasets: list[DatasetReader]) -> bool:
+    """Whether overviews hold every n-th pixel (GDAL's default) and not means, by the look of a block of the first."""
+    from rasterio.windows import Window
+
+    if len(datasets) < 2:
+        return False
+    full, half = datasets[:2]
+    step = round(full.width / half.width)
+    side = min(256, half.width, full.width // step, half.height, full.height // step)
+    left, top = (half.width - side) // 2, (half.height - side) // 2
+    fine = full.read(1, window=Window(left * step, top * step, side * step, side * step)).astype(np.float64)
+    coarse = half.read(1, window=Window(left, top, side, side)).astype(np.float64)
+    blocks = fine.reshape(side, step, side, step)
+    by_means = np.abs(blocks.mean(axis=(1, 3)) - coarse).mean()
+    by_picking = min(np.abs(blocks[:, i, :, j] - coarse).mean() for i in {0, step // 2} for j in {0, step // 2})
+    return bool(by_picking < by_means)
 
 
 def _palette(dataset: DatasetReader, bands: tuple[int, ...] | None) -> Pixels | None:

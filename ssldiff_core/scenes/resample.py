@@ -26,9 +26,20 @@ _BLOCK_PX = 2**25
 
 
 def resample(
-    read_level: LevelReader, level_size: tuple[int, int], box: Box, size_px: tuple[int, int]
+    read_level: LevelReader,
+    level_size: tuple[int, int],
+    extent: tuple[float, float],
+    box: Box,
+    size_px: tuple[int, int],
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Read ``box`` (pixels of the level) as ``size_px`` (width, height).
+
+    Args:
+        read_level: hands out stored pixels.
+        level_size: (width, height) that are stored.
+        extent: (width, height) of the scene in pixels of the level; a level rounded down ends a little before.
+        box: what to read.
+        size_px: (width, height) of the output.
 
     Returns:
         RGB (height, width, 3) uint8, white where invalid, and the mask of valid pixels (height, width).
@@ -36,8 +47,8 @@ def resample(
     width, height = size_px
     pixels = np.full((height, width, 3), 255, np.uint8)
     valid = np.zeros((height, width), np.bool_)
-    col0, col1 = _centres_inside(box.x, box.width / width, width, level_size[0])
-    row0, row1 = _centres_inside(box.y, box.height / height, height, level_size[1])
+    col0, col1 = _centres_inside(box.x, box.width / width, width, extent[0])
+    row0, row1 = _centres_inside(box.y, box.height / height, height, extent[1])
     if col0 >= col1 or row0 >= row1:
         return pixels, valid
     scale_x, scale_y = box.width / width, box.height / height
@@ -51,7 +62,7 @@ def resample(
     return pixels, valid
 
 
-def _centres_inside(start: float, scale: float, count: int, side: int) -> tuple[int, int]:
+def _centres_inside(start: float, scale: float, count: int, side: float) -> tuple[int, int]:
     """Output indices [first, last) whose centres ``start + (i + 0.5) * scale`` lie in [0, side)."""
     slack = 1e-6  # a box computed in floating point may miss a whole number by a hair
     first = math.ceil((0 - start) / scale - 0.5 - slack)

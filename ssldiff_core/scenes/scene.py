@@ -38,8 +38,11 @@ MAX_REGION_PX = 2**29
 SQUARE_TOLERANCE = 0.02
 """Pixels count as square up to this ratio of their sides: a 128-px cell is then off by 2.5 px at most."""
 
+_SPARE_IF_DECIMATED = 4.0
+"""A level of every n-th pixel is fine enough where at least 4 × 4 of its pixels are averaged into one."""
+
 _LEVEL_TOLERANCE = 0.01
-"""Levels are rounded to whole pixels: 2.0005 is fine enough where 2 is asked."""
+"""Levels are rounded to whole pixels: 4.01 is fine enough where 4 is asked."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,8 @@ class Scene(ABC):
         preprocessing: JSON-able account of how stored values became RGB; goes into a grid's digest.
         attribution: whom to name when pixels are shown.
         synthetic: True where the file says that its pixels were generated.
+        decimated: True where coarser levels hold every n-th pixel instead of means, so that reading them aliases.
+        levels_cover: True where every level spans the scene exactly (GDAL); else sizes are taken as rounded halves.
 
     Raises:
         SceneError: where the finest level is smaller than 16 px a side.
@@ -102,6 +107,7 @@ class Scene(ABC):
         path: Path | None = None, name: str = "", warnings: Sequence[str] = (), bounds_l0: Box | None = None,
         crs: str | None = None, transform: Sequence[float] | None = None,
         preprocessing: Mapping[str, Any] | None = None, attribution: str = "", synthetic: bool = False,
+        decimated: bool = False, levels_cover: bool = False,
     ) -> None:  # fmt: skip
         self.path, self.name = path, name or (path.name if path else "scene")
         width, height = level_sizes[0]
@@ -113,7 +119,10 @@ class Scene(ABC):
         said = list(warnings)
         self.size_l0, self.pixel_size_m = _square_frame((width, height), pixel_size_m, said)
         stretch = (self.size_l0[0] / width, self.size_l0[1] / height)
-        self._factors = tuple((self.size_l0[0] / w, self.size_l0[1] / h) for w, h in level_sizes)
+        self._factors = tuple(
+            (stretch[0] * fx, stretch[1] * fy)
+            for fx, fy in (_factors((width, height), size, levels_cover) for size in level_sizes)
+        )
         self.levels = tuple(
             Level((w, h), math.sqrt(fx * fy)) for (w, h), (fx, fy) in zip(level_sizes, self._factors, strict=True)
         )
@@ -127,6 +136,7 @@ class Scene(ABC):
         self.transform = None if transform is None else _transform_of_frame(transform, stretch)
         self.preprocessing: dict[str, Any] = dict(preprocessing or {})
         self.attribution, self.synthetic, self.warnings = attribution, synthetic, tuple(said)
+        self._spare = _SPARE_IF_DECIMATED if decimated else 1.0
         self._closed = False
 
     @abstractmethod
@@ -172,7 +182,10 @@ class Scene(ABC):
         fx, fy = self._factors[level]
         box = Box(box_l0.x / fx, box_l0.y / fy, box_l0.width / fx, box_l0.height / fy)
         try:
-            pixels, valid = resample(self._level_reader(level), self.levels[level].size, box, (width, height))
+            pixels, valid = resample(
+                self._level_reader(level), self.levels[level].size, (self.size_l0[0] / fx, self.size_l0[1] / fy), box,
+                (width, height),
+            )  # fmt: skip
         except SceneError:
             raise
         except Exception as error:  # decoders raise whatever they like on a broken file
@@ -234,10 +247,8 @@ class Scene(ABC):
 
     def _best_level(self, scale_x: float, scale_y: float) -> int:
         """The coarsest level that is fine enough for ``scale`` level-0 pixels along an output pixel."""
-        fine = [
-            i for i, (fx, fy) in enumerate(self._factors)
-            if fx <= scale_x * (1 + _LEVEL_TOLERANCE) and fy <= scale_y * (1 + _LEVEL_TOLERANCE)
-        ]  # fmt: skip
+        most_x, most_y = (scale * (1 + _LEVEL_TOLERANCE) / self._spare for scale in (scale_x, scale_y))
+        fine = [i for i, (fx, fy) in enumerate(self._factors) if fx <= most_x and fy <= most_y]
         return max(fine, key=lambda i: self.levels[i].downsample, default=0)
 
     def _nearest_inside(self, box_l0: Box) -> Box:
@@ -245,6 +256,14 @@ class Scene(ABC):
         x = min(max(box_l0.x, 0.0), self.size_l0[0] - width)
         y = min(max(box_l0.y, 0.0), self.size_l0[1] - height)
         return Box(x, y, width, height)
+
+
+def _factors(full: tuple[int, int], level: tuple[int, int], covers: bool) -> tuple[float, float]:
+    """Stored pixels of the finest level along one of another, in x and y: a whole number where sizes were rounded."""
+    n = round(full[0] / level[0])
+    if not covers and all(side in (a // n, -(-a // n)) for a, side in zip(full, level, strict=True)):
+        return (float(n), float(n))
+    return (full[0] / level[0], full[1] / level[1])
 
 
 def _square_frame(

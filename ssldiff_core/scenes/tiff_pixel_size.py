@@ -44,7 +44,7 @@ def _from_ome(xml: str, series: int, warnings: list[str]) -> PixelSize | None:
     x_m, y_m = (
         _ome_metres(stated.get(f"PhysicalSize{axis}"), stated.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "XY"
     )
-    return believe_resolution(x_m, y_m, warnings)
+    return (x_m, y_m) if x_m and y_m else believe_resolution(None, None, warnings)
 
 
 def _ome_metres(value: str | None, unit: str) -> float | None:
