@@ -69,7 +69,7 @@ class VelocityDenoiser:
             condition.valid.to(**place),
             torch.full((count,), condition.pixel_size_m, device=parameter.device),
         )
-        return latents - noise_level * velocity.to(device=latents.device, dtype=torch.float32)
+        return latents - noise_level * velocity.to(device=latents.device, dtype=torch.float32)  # type: ignore[no-any-return]
 
 
 class GuidedDenoiser:

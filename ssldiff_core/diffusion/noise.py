@@ -1,6 +1,6 @@
 """Noise that belongs to positions: a counter-based random field over the latent frame.
 
-``PositionNoise(seed)`` gives the same numbers at the same place whatever crop is asked for, in whatever order, on whatever
+``PositionNoise(seed)`` gives the same numbers at the same place whatever crop is asked for, in whatever order, on any
 machine. Philox4x32-10 (Salmon et al. 2011, the Random123 vectors): key = seed, counter = (row, column, channel block,
 stream); four 32-bit words become four normals by Box-Muller in float64.
 """

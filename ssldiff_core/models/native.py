@@ -32,13 +32,13 @@ class ResidualBlock(nn.Module):
         self.second = _conv(channels, channels, gain=0.3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.silu(self.first(F.silu(x))))
+        return x + self.second(F.silu(self.first(F.silu(x))))  # type: ignore[no-any-return]
 
 
-class NativeAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class NativeAutoencoder(ModelMixin, ConfigMixin):
     """Pixels to latents and back, factor 8, without any statistic over space.
 
-    Encoder: pixel-unshuffle(4), residual blocks at 1/4, unshuffle(2), residual blocks at 1/8. The decoder mirrors it and is
+    Encoder: pixel-unshuffle(4), residual blocks at 1/4, unshuffle(2), residual blocks at 1/8. The decoder mirrors it,
     wider. Latents are standardised: about zero mean and unit deviation in each channel over the training images.
 
     Args:
@@ -142,7 +142,7 @@ class ModulatedBlock(nn.Module):
         return x + self.gather(F.silu(self.spread(h * (1 + scale) + shift)))  # type: ignore[no-any-return]
 
 
-class NativeDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class NativeDenoiser(ModelMixin, ConfigMixin):
     """A two-level convolutional U-Net over latents, conditioned at every position.
 
     The network estimates the velocity of the straight path ``x_t = (1 - t) x0 + t ε``, that is ``ε - x0``; t in [0,

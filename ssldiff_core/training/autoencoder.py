@@ -88,6 +88,6 @@ def train_autoencoder(
     model = NativeAutoencoder()
     run = TrainingRun(model, folder, Budget(minutes, lr=lr), device=chosen, optimizer=optimizer)
     run.fit(AutoencoderObjective(model, sampler, batch, chosen))
-    average: NativeAutoencoder = run.average  # type: ignore[assignment]
+    average: NativeAutoencoder = run.average
     measure_latents(average, CropSampler(images, 256, seed + 1), chosen)
     return average

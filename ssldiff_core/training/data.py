@@ -126,7 +126,7 @@ def sample_weights(images: list[TrainingImage]) -> NDArray[np.float64]:
     for i, image in enumerate(images):
         if any(image.path.startswith(prefix) and image.pixel_size_m < size * 0.9 for prefix, size in native.items()):
             weights[i] *= 0.25
-    return weights / weights.sum()
+    return weights / weights.sum()  # type: ignore[no-any-return]
 
 
 def dihedral(array: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:

@@ -44,7 +44,7 @@ def unit(
 ) -> NDArray[np.float32]:
     """Standardised vectors of length 1: the native embedding."""
     standard = (vectors - mean) / deviation
-    return (standard / np.maximum(np.linalg.norm(standard, axis=-1, keepdims=True), 1e-6)).astype(np.float32)
+    return (standard / np.maximum(np.linalg.norm(standard, axis=-1, keepdims=True), 1e-6)).astype(np.float32)  # type: ignore[no-any-return]
 
 
 @torch.no_grad()
@@ -135,7 +135,7 @@ class VelocityObjective:
             noisy.contiguous(memory_format=torch.channels_last), level,
             condition.contiguous(memory_format=torch.channels_last), valid, size,
         )  # fmt: skip
-        return (velocity.float() - (noise - latents)).square().mean()
+        return (velocity.float() - (noise - latents)).square().mean()  # type: ignore[no-any-return]
 
     def _validity(self, latents: Tensor) -> Tensor:
         """(n, 1, h, w): a tenth of the crops have no condition, a twentieth lack it on one side of a line."""
@@ -166,5 +166,5 @@ def train_denoiser(
     run = TrainingRun(model, folder, Budget(minutes, lr=lr), device=chosen, ema_decay=0.999)
     crops = FieldCrops(cached, crop_lat, seed + run.step, field_noise)
     run.fit(VelocityObjective(model, crops, batch, chosen))
-    average: NativeDenoiser = run.average  # type: ignore[assignment]
+    average: NativeDenoiser = run.average
     return average

@@ -57,7 +57,8 @@ def pack_networks(
     denoiser.to(torch.float16).save_pretrained(folder / "denoiser")
     record: dict[str, Any] = {
         "id": domain, "family": "native", "version": version, "domain": DRAWS[domain], "encoder_id": f"{domain}-1",
-        "condition_dim": denoiser.config.condition_dim, "cell_px": CELL_PX, "pixel_sizes_m": trained_pixel_sizes(domain),
+        "condition_dim": denoiser.config.condition_dim, "cell_px": CELL_PX,
+        "pixel_sizes_m": trained_pixel_sizes(domain),
         "latent_factor": LATENT_FACTOR, "latent_channels": autoencoder.config.latent_channels,
         "guidance_scale": guidance, "licence": "Apache-2.0", "paper": PAPER,
     }  # fmt: skip

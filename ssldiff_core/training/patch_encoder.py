@@ -78,8 +78,8 @@ def train_patch_encoder(
     sampler = CropSampler(images, CELL_PX + SHIFT_PX, seed)
     run = TrainingRun(network, folder, Budget(minutes, lr=lr), device=chosen, ema_decay=0.99)
     run.fit(ContrastiveObjective(network, sampler, pairs, chosen))
-    average: ContrastiveNetwork = run.average  # type: ignore[assignment]
-    return average.encoder  # type: ignore[no-any-return]
+    average: ContrastiveNetwork = run.average
+    return average.encoder
 
 
 @torch.no_grad()

@@ -132,7 +132,7 @@ class Recipe:
     def autoencoder(self) -> NativeAutoencoder:
         """The trained autoencoder."""
         model: NativeAutoencoder = NativeAutoencoder.from_pretrained(self.work / "autoencoder" / "weights")
-        return model.eval()
+        return model.eval()  # type: ignore[no-any-return]
 
     def encoder(self) -> nn.Module:
         """The trained patch encoder's network."""
@@ -140,7 +140,7 @@ class Recipe:
 
         network: nn.Module = timm.create_model(TIMM_NAME, pretrained=False, **TIMM_ARGS)
         network.load_state_dict(torch.load(self.work / "encoder" / "weights.pt", weights_only=True))
-        return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return network.eval().to(memory_format=torch.channels_last)
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation of the encoder's output, (dim,) each."""

@@ -53,7 +53,7 @@ class TrainingRun:
         self, module: nn.Module, folder: Path, budget: Budget, *, device: torch.device, ema_decay: float = 0.999,
         optimizer: str = "muon", weight_decay: float = 0.01, extra: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        from timm.optim import create_optimizer_v2
+        from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
 
         self.module = module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.folder, self.budget, self.device, self.ema_decay = folder, budget, device, ema_decay
@@ -101,7 +101,7 @@ class TrainingRun:
             with torch.autocast(self.device.type, torch.bfloat16):
                 loss = loss_of(self.step)
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
             self.optimizer.step()
             self.step += 1

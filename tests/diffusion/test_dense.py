@@ -73,7 +73,8 @@ def test_invalid_cells_get_the_null_condition(denoiser, grid):
 
 def test_guidance_of_one_is_the_conditional_estimate(denoiser, grid):
     vectors, valid = ConditioningField(grid).crop(0, 0, 16, 16)
-    condition = Condition(torch.from_numpy(vectors).permute(2, 0, 1)[None], torch.from_numpy(valid)[None, None].float(), 1e-6)
+    known = torch.from_numpy(valid)[None, None].float()
+    condition = Condition(torch.from_numpy(vectors).permute(2, 0, 1)[None], known, 1e-6)
     x = torch.randn(1, 4, 16, 16)
     assert torch.equal(GuidedDenoiser(denoiser, 1.0)(x, 0.5, condition), denoiser(x, 0.5, condition))
     outside = GuidedDenoiser(denoiser, 3.0, interval=(0.6, 0.9))(x, 0.5, condition)
@@ -103,7 +104,8 @@ def test_tiled_decoding_equals_decoding_whole(autoencoder):
     latents = torch.randn(4, 35, 50)
     whole = decode_canvas(autoencoder, latents, tile_lat=64)
     tiled = decode_canvas(autoencoder, latents, tile_lat=16)
-    assert whole.shape == (280, 400, 3) and whole.std() > 1
+    assert whole.shape == (280, 400, 3)
+    assert whole.std() > 1
     assert np.abs(whole.astype(int) - tiled.astype(int)).max() <= 1
 
 

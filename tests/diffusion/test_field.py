@@ -22,7 +22,8 @@ def test_field_at_a_cell_centre_is_the_cell():
     grid = make_grid()
     at = np.arange(3.0), np.arange(4.0)
     condition, valid = interpolate_field(grid.vectors, grid.valid, *at)
-    assert np.allclose(condition, grid.vectors, atol=1e-6) and valid.all()
+    assert np.allclose(condition, grid.vectors, atol=1e-6)
+    assert valid.all()
 
 
 def test_field_of_a_crop_is_the_crop_of_the_field():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from diffusers import DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler
@@ -65,8 +67,8 @@ def test_gaussian_data_reach_the_exact_answer(name, tolerance):
 
 def test_levels_fall_from_one_to_zero():
     levels = noise_levels(20)
-    assert levels[0] == 1.0 and levels[-1] == 0.0 and len(levels) == 21
-    assert all(a > b for a, b in zip(levels, levels[1:], strict=False))
+    assert (levels[0], levels[-1], len(levels)) == (1.0, 0.0, 21)
+    assert all(a > b for a, b in pairwise(levels))
 
 
 def test_fewer_than_one_step_is_refused():

@@ -30,7 +30,7 @@ class EngineStep:
     Args:
         index: 1 … total.
         total: steps of the run.
-        latents: the canvas (channels, h, w) float32 at the step's lower noise level; at the last step the clean latents.
+        latents: the canvas (channels, h, w) float32 at the step's lower noise level; in the end clean.
         x0: the estimate of the clean latents.
     """
 
@@ -51,8 +51,8 @@ class DenseEngine:
         self.tile_lat = tile_lat
 
     def run(
-        self, denoiser: Denoiser, field: ConditioningField, noise: NoiseSource, solver: Solver, levels: tuple[float, ...],
-        cancelled: Callable[[], bool] = lambda: False,
+        self, denoiser: Denoiser, field: ConditioningField, noise: NoiseSource, solver: Solver,
+        levels: tuple[float, ...], cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[EngineStep]:  # fmt: skip
         """Denoise the field's canvas from pure noise.
 
