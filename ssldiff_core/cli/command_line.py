@@ -47,7 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     logging.getLogger().addHandler(logging.NullHandler())  # else a library's log lines stand between our sentences
     try:
-        arguments = build_parser().parse_args(argv)
+        parser = build_parser()
+        arguments, rest = parser.parse_known_args(argv)
+        if rest and not arguments.takes_rest:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}; see ssldiff {arguments.command} --help")
+        arguments.rest = rest
         console = Console(quiet=arguments.quiet, as_json=arguments.json)
         code: int = arguments.run(arguments, console)
         sys.stdout.flush()
@@ -68,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "ssldiff", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.set_defaults(takes_rest=False)
     parser.add_argument("--version", action="version", version=f"ssldiff {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     for module in (encode, palette, edit, generate, replay, check, models, serve, train):

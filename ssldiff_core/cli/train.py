@@ -1,4 +1,4 @@
-"""``ssldiff train``: the recipes that made the shipped weights."""
+"""``ssldiff train``: the recipes that made the shipped weights; they read their own words."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from .console import Console
 
 
 def add_command(commands: Commands) -> None:
-    """Add ``train`` to the parser; the recipes' own options are told by ``ssldiff train --help``."""
+    """Add ``train`` to the parser; its options are told by ``ssldiff train --help``, and only then is torch loaded."""
     parser = commands.add_parser("train", help="train the models that ship", add_help=False)
-    parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-    parser.set_defaults(run=run, quiet=False, json=False)
+    parser.set_defaults(run=run, takes_rest=True, quiet=False, json=False)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``train``."""
     from ..training.recipes import main
 
-    return main(arguments.words) or 0
+    return main(arguments.rest)

@@ -85,3 +85,22 @@ def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.setattr("ssldiff_core.cli.models.run", interrupt)
     assert main(["models"]) == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+def test_words_that_a_command_does_not_know_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["models", "--nonsense"])
+    assert ended.value.code == 2
+    assert "--nonsense" in capsys.readouterr().err
+
+
+def test_the_recipes_read_their_own_words_in_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--help"])
+    assert ended.value.code == 0
+    assert "usage: ssldiff train" in capsys.readouterr().out
+    assert main(["train", "--data", "nowhere", "tissue", "--work", "work", "-o", "model"]) == 2
+    assert "splits.csv" in capsys.readouterr().err
