@@ -12,10 +12,11 @@ from pathlib import Path
 from ssldiff_core.assets import assets_path
 from ssldiff_core.errors import SettingsError
 
-SCENE_SUFFIXES = frozenset(
-    ".svs .tif .tiff .ndpi .scn .mrxs .vms .vmu .bif .svslide .czi .dcm .png .jpg .jpeg .webp .bmp .jp2 .vrt .img".split()
-)
-"""Suffixes that the list of scenes shows and an upload may have; whether the content is an image is for the reader to say."""
+SCENE_SUFFIXES = frozenset({
+    ".svs", ".tif", ".tiff", ".ndpi", ".scn", ".mrxs", ".vms", ".vmu", ".bif", ".svslide", ".czi", ".dcm",
+    ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".jp2", ".vrt", ".img",
+})  # fmt: skip
+"""Suffixes that the list of scenes shows and an upload may have. Whether the content is an image is for the reader."""
 
 
 def default_data_dir() -> Path:
@@ -48,7 +49,10 @@ class AppConfig:
             root = Path(self.root).expanduser().resolve()
             if not root.is_dir():
                 raise SettingsError(
-                    f"list the scenes in {self.root}", "it is no folder", "--root names a folder", "Give an existing folder"
+                    f"list the scenes in {self.root}",
+                    "it is no folder",
+                    "--root names a folder",
+                    "Give an existing folder",
                 )
             object.__setattr__(self, "root", root)
         try:

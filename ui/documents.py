@@ -1,7 +1,7 @@
 """Documents: what a user works on, kept on the server under an id with a lock, a version and autosave.
 
-A document is a scene (or none), the layout over it (grid, palette, edits), projections of its points, and results. Every
-change raises its version and is written to disk a moment later, so a reload, or a kill, loses nothing.
+A document is a scene (or none), the layout over it (grid, palette, edits), projections of its points, and results.
+Every change raises its version and is written to disk a moment later, so a reload, or a kill, loses nothing.
 """
 
 from __future__ import annotations
@@ -152,11 +152,13 @@ class Document:
 
     def need_layout(self) -> Layout:
         if self.layout is None:
-            raise LayoutError("paint", "there is no grid yet", "a grid comes from a region or a palette", "Choose a region first")
+            raise LayoutError(
+                "paint", "there is no grid yet", "a grid comes from a region or a palette", "Choose a region first"
+            )
         return self.layout
 
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Swatch of each cell, (rows, cols) int16 with -1 for none, and whether an edit touched it (rows, cols) uint8."""
+        """Swatch of each cell, -1 for none, and whether an edit touched it: both (rows, cols), int16 and uint8."""
         from ssldiff_core.layouts.layout import label_map
 
         with self.lock:

@@ -47,7 +47,7 @@ def encoding_work(workspace: Workspace, document: Document, spec: ModelSpec, geo
         override = None if scene_ref.pixel_size_m == scene_ref.file_pixel_size_m else scene_ref.pixel_size_m
         with open_scene(entry.path, pixel_size_m=override) as scene:
             grid = _embed(workspace, job, scene, spec, geometry)
-            workspace.jobs.report(job, phase="finding tissue kinds", done=job.total, total=job.total)
+            workspace.jobs.report(job, phase="grouping the cells", done=job.total, total=job.total)
             palette = _palette(grid, scene)
         note = _check(grid, spec)
         document.set_layout(Layout(grid, palette), spec.id, note)
@@ -138,7 +138,7 @@ def _finish_layout(workspace: Workspace, document: Document) -> None:
 
 
 def _fit_square(points: np.ndarray) -> np.ndarray:
-    """Points (n, 2) moved and scaled, both axes alike, into [-1, 1]²; the outermost 0.5 % may be clipped to its edge."""
+    """Points (n, 2) moved and scaled, both axes alike, into [-1, 1]²; the outermost 0.5 % may end on its edge."""
     points = np.asarray(points, np.float32)
     low, high = np.quantile(points, [0.005, 0.995], axis=0)
     centre, half = (low + high) / 2, float(max((high - low).max() / 2, 1e-9))

@@ -13,7 +13,7 @@ QUEUE_SIZE = 256
 
 
 class Subscription:
-    """One page's queue of messages. A page that reads too slowly loses the oldest: each message states the whole truth."""
+    """One page's queue of messages. A page that reads too slowly loses the oldest: each tells the whole state."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

@@ -23,7 +23,9 @@ PREVIEW_PX = 512
 PHASES = {"denoise": "drawing", "decode": "sharpening", "done": "saving"}
 
 
-def generation_work(workspace: Workspace, document: Document, layout: Layout, settings: Settings) -> Callable[[Job], None]:
+def generation_work(
+    workspace: Workspace, document: Document, layout: Layout, settings: Settings
+) -> Callable[[Job], None]:
     """Generate the layout as it was when asked for."""
 
     def work(job: Job) -> None:

@@ -66,7 +66,9 @@ def empty_canvas(workspace: Workspace, model_id: str, rows: int, cols: int) -> D
     rows, cols = (_whole_number(value, name, 1, 128) for value, name in ((rows, "rows"), (cols, "columns")))
     path = palette_path(spec)
     if path is None:
-        raise ModelError(f"paint with {spec.id}", "this model ships no palette", "", "Open a scene: its region gives one")
+        raise ModelError(
+            f"paint with {spec.id}", "this model ships no palette", "", "Open a scene: its region gives one"
+        )
     palette = Palette.load(path)
     document = workspace.documents.create()
     document.rename(f"{spec.id.capitalize()} canvas")
@@ -94,7 +96,7 @@ def encode_region(workspace: Workspace, document: Document, payload: Mapping[str
     """
     if document.scene is None or document.scene.pixel_size_m is None:
         raise SceneError(
-            "read a region", "the pixel size of this scene is not known", "a cell is a length on the ground or the slide",
+            "read a region", "the pixel size of this scene is not known", "a cell is a length on slide or ground",
             "Enter the pixel size first",
         )  # fmt: skip
     spec = _model_spec(workspace, str(payload.get("model") or document.model_id))
@@ -102,7 +104,10 @@ def encode_region(workspace: Workspace, document: Document, payload: Mapping[str
     if not any(math.isclose(pixel_size_m, known, rel_tol=0.02) for known in spec.pixel_sizes_m):
         known = ", ".join(format_length(size) for size in spec.pixel_sizes_m)
         raise SettingsError(
-            f"read cells at {format_length(pixel_size_m)}", f"{spec.id} was trained at {known}", "", "Choose one of these"
+            f"read cells at {format_length(pixel_size_m)}",
+            f"{spec.id} was trained at {known}",
+            "",
+            "Choose one of these",
         )
     box = _region(payload.get("region"), document.scene.size_l0)
     geometry = region_geometry(box, pixel_size_m, document.scene.pixel_size_m, spec.cell_px, MAX_CELLS)
@@ -181,7 +186,8 @@ def model_to_json(spec: ModelSpec) -> dict[str, object]:
     """What the page needs to know of a model."""
     return {
         "id": spec.id, "cell_px": spec.cell_px, "pixel_sizes_m": list(spec.pixel_sizes_m),
-        "pixel_sizes": [format_length(size) for size in spec.pixel_sizes_m], "has_palette": palette_path(spec) is not None,
+        "pixel_sizes": [format_length(size) for size in spec.pixel_sizes_m],
+        "has_palette": palette_path(spec) is not None,
     }  # fmt: skip
 
 
@@ -239,4 +245,3 @@ def _whole_number(value: object, name: str, low: int, high: int) -> int:
 
 def _stem(name: str) -> str:
     return name.removesuffix(".ome.tif").removesuffix(".ome.tiff").rsplit(".", 1)[0] or name
-

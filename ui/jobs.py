@@ -66,8 +66,8 @@ class Job:
 
     def to_json(self) -> dict[str, object]:
         keys = (
-            "id", "kind", "document_id", "lane", "state", "phase", "done", "total", "eta_s", "message", "preview", "result_id",
-            "created", "started", "finished",
+            "id", "kind", "document_id", "lane", "state", "phase", "done", "total", "eta_s", "message", "preview",
+            "result_id", "created", "started", "finished",
         )  # fmt: skip
         return {key: getattr(self, key) for key in keys}
 

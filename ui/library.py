@@ -1,6 +1,6 @@
 """The scenes a user can open, each under an opaque id: shipped demos, files of the configured root, uploads.
 
-A page never sends a path. An id is looked up in what was listed here, and the resolved path must still lie in its folder.
+A page never sends a path. An id is looked up in what was listed here, and the resolved path must lie in its folder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_DEPTH = 4
 
 @dataclass(frozen=True)
 class SceneEntry:
-    """One openable file. ``folder`` is the root-relative folder shown above its name; ``version`` changes with the file."""
+    """One openable file. ``folder`` is where it lies in the root; ``version`` changes with the file."""
 
     id: str
     origin: Origin

@@ -17,9 +17,9 @@ from .workspace import Workspace
 
 STYLES = ("base", "shell", "stage", "palette", "start", "gradio")
 SETTING_NOTES = {
-    "seed": "The same seed and layout give the same image; another seed gives a variation.",
-    "steps": "More steps: finer, and slower. 20 is enough for most.",
-    "guidance": "How strictly the image follows the grid. 1 is off; above 3 it looks harsh.",
+    "seed": "Same seed, same image; another gives a variation.",
+    "steps": "More are finer and slower; 20 is usually enough.",
+    "guidance": "How strictly to follow the grid; 1 is off, above 3 harsh.",
 }
 _sequence = itertools.count(1)
 

@@ -1,6 +1,6 @@
 """Tiles and thumbnails of scenes as JPEG bytes, remembered within a budget.
 
-Level ``z`` of the pyramid halves ``max_level - z`` times; a tile covers 256 × 256 pixels of its level, less at the edges.
+Level ``z`` of the pyramid halves ``max_level - z`` times; a tile is 256 × 256 pixels of its level, less at the edges.
 """
 
 from __future__ import annotations

@@ -28,11 +28,16 @@ def _write_model(folder: Path, name: str, sizes: tuple[float, ...]) -> None:
     spec = EncoderSpec(f"{name}-1", "test_resnet", 128, 128, DIM, sizes, timm_args={"num_classes": DIM})
     save_patch_encoder(folder, spec, timm.create_model(spec.timm_name, **spec.timm_args))
     rgb = tuple(tuple(row) for row in torch.randn(3, 9).mul(0.3).tolist())
-    small = {"encoder_channels": (8, 16), "decoder_channels": (8, 16), "encoder_blocks": (1, 1), "decoder_blocks": (1, 1)}
+    small = {
+        "encoder_channels": (8, 16),
+        "decoder_channels": (8, 16),
+        "encoder_blocks": (1, 1),
+        "decoder_blocks": (1, 1),
+    }
     NativeAutoencoder(latent_rgb=rgb, **small).save_pretrained(folder / "autoencoder")
-    NativeDenoiser(condition_dim=DIM, channels=(16, 16), hidden=(16, 16), blocks=(1, 1, 1), embedding=16).save_pretrained(
-        folder / "denoiser"
-    )
+    NativeDenoiser(
+        condition_dim=DIM, channels=(16, 16), hidden=(16, 16), blocks=(1, 1, 1), embedding=16
+    ).save_pretrained(folder / "denoiser")
     facts = {
         "id": name, "family": "native", "version": "tiny", "domain": name, "encoder_id": spec.id, "condition_dim": DIM,
         "cell_px": 128, "pixel_sizes_m": list(sizes), "latent_factor": 8, "latent_channels": 8, "guidance_scale": 1.5,
@@ -51,7 +56,7 @@ def _write_palette(folder: Path, encoder_id: str, pixel_size_m: float) -> None:
     rng = np.random.default_rng(0)
     swatches = tuple(
         Swatch(
-            f"Kind {k + 1}", default_colour(k), (rng.normal(size=DIM) + 0.2 * rng.normal(size=(12, DIM))).astype(np.float32),
+            f"Kind {k + 1}", default_colour(k), np.float32(rng.normal(size=DIM) + 0.2 * rng.normal(size=(12, DIM))),
             rng.integers(0, 255, (4, 64, 64, 3), dtype=np.uint8),
         )
         for k in range(5)

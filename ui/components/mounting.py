@@ -10,8 +10,8 @@ from ..config import static_version
 def mount_script(script: str, function: str = "mount", events: tuple[str, ...] = ()) -> str:
     """JavaScript for ``js_on_load``: import a module of ``ui/scripts`` and hand it the element.
 
-    Modules are imported by one address each, so all components share the same instances. ``events`` are named in the text
-    because Gradio finds a component's custom events there.
+    Modules are imported by one address each, so all components share the same instances. ``events`` are named in the
+    text because Gradio finds a component's custom events there.
     """
     address = f"static/{static_version()}/scripts/{script}.js"
     named = f"/* events: {', '.join(repr(event) for event in events)} */ " if events else ""

@@ -9,14 +9,16 @@ from .mounting import shell
 
 def painter() -> gr.HTML:
     """The tool strip; the tools act on the viewer's panes."""
-    return shell('<div class="sd-tools" role="toolbar" aria-label="Tools" aria-orientation="vertical"></div>', "painter", "tools")
+    return shell(
+        '<div class="sd-tools" role="toolbar" aria-label="Tools" aria-orientation="vertical"></div>', "painter", "tools"
+    )
 
 
 def viewer() -> gr.HTML:
     """Reference and result with all that lies over them.
 
-    Its value is JSON for the script: ``{"seq": n, "document": id}`` or ``{"seq": n, "error": text}``. It triggers ``opened``
-    with ``{"document": id}``.
+    Its value is JSON for the script: ``{"seq": n, "document": id}`` or ``{"seq": n, "error": text}``. It triggers
+    ``opened`` with ``{"document": id}``.
     """
     return shell('<div class="sd-stage"></div>', "viewer", "stage", events=("opened",))
 

@@ -26,9 +26,7 @@ def add_guards(app: FastAPI) -> None:
     """Refuse changes from other origins; turn an ``SSLDiffError`` into 422 with its text."""
 
     @app.middleware("http")
-    async def refuse_other_origins(
-        request: Request, proceed: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
+    async def refuse_other_origins(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
         if request.method not in SAFE_METHODS and not same_origin(request):
             return JSONResponse({"error": "This request came from another site."}, status_code=403)
         response = await proceed(request)

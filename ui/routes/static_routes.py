@@ -1,4 +1,4 @@
-"""Scripts and styles of the page: our own under the digest of their content, vendored ones under their version's folder."""
+"""Scripts and styles of the page: our own under the digest of their content, vendored ones under their name."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The WebSocket of a document: strokes come in, news goes out.
 
-In: ``{"seq": n, "edit": {…}}``. Out: ``{"type": "ack", "seq": n}`` or ``{"type": "error", "seq": n, "error": text}``, and
-whatever is published for the document. Without a WebSocket, the page posts edits and asks for the document from time to time.
+In: ``{"seq": n, "edit": {…}}``. Out: ``{"type": "ack", "seq": n}`` or ``{"type": "error", "seq": n, "error": text}``,
+and whatever is published for the document. Without a WebSocket, the page posts edits and asks for the document from
+time to time.
 """
 
 from __future__ import annotations

@@ -1,16 +1,26 @@
 // Numbers and pictures for people, and small tools to build elements.
 
-const UNITS = [[1e3, 'km'], [1, 'm'], [1e-2, 'cm'], [1e-3, 'mm'], [1e-6, 'µm'], [1e-9, 'nm']];
+const UNITS = [[1e3, 'km'], [1, 'm'], [1e-2, 'cm'], [1e-3, 'mm'], [1e-6, 'µm']];
+
+/** The unit that people use at this length: micrometres under the microscope, centimetres only below a metre. */
+function unitOf(metres) {
+  return UNITS.find(([factor, unit]) => metres >= factor * (unit === 'cm' ? 5 : 1) * 0.9995) ?? UNITS.at(-1);
+}
 
 export function formatLength(metres) {
   if (!(metres > 0)) return '–';
-  if (metres >= 0.0095 && metres < 0.9995) return `${round3(metres * 100)} cm`;
-  for (const [factor, unit] of UNITS) if (unit !== 'cm' && metres >= factor * 0.9995) return `${round3(metres / factor)} ${unit}`;
-  return `${round3(metres * 1e9)} nm`;
+  const [factor, unit] = unitOf(metres);
+  return `${round3(metres / factor)} ${unit}`;
+}
+
+/** Two lengths in one unit: "512 × 256 µm". */
+export function formatArea(width, height) {
+  const [factor, unit] = unitOf(Math.max(width, height));
+  return `${round3(width / factor)} × ${round3(height / factor)} ${unit}`;
 }
 
 export const round3 = (value) => String(Number(value.toPrecision(3)));
-export const whole = (value) => Math.round(value).toLocaleString('en-GB').replace(/,/g, ' ');
+export const whole = (value) => Math.round(value).toLocaleString('en-GB').replace(/,/g, '\u2009');
 
 export function formatSeconds(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return '';

@@ -59,7 +59,7 @@ export function attachGestures(pane, isReference) {
     event.stopPropagation();
     event.preventDefault();
     pane.host.setPointerCapture(event.pointerId);
-    pane.host.focus({ preventScroll: true });
+    pane.viewer.canvas.focus({ preventScroll: true });
   }, true);
   const end = (event) => {
     if (!drag) return;

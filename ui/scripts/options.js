@@ -1,7 +1,7 @@
 // The bar above the panes: what the tool in hand can do, and how the views are shown.
 
 import { ask, attempt, emit, grid, on, scene, state, swatches } from './store.js';
-import { formatLength, h, whole } from './format.js';
+import { formatArea, formatLength, h, whole } from './format.js';
 import { icon } from './icons.js';
 import { pixelSizes, regionModel, regionPixelSize, resizeCells, setRegion, suggestRegion } from './region.js';
 import { activeJob } from './live.js';
@@ -15,10 +15,12 @@ const HINTS = {
 
 export function mountOptions(host) {
   const tool = h('div.sd-tool-options');
-  const views = h('div.sd-views', {}, opacityControl(), viewControl());
+  const opacity = opacityControl();
+  const views = h('div.sd-views', {}, opacity, viewControl());
   host.append(tool, h('span.sd-spring'), views);
   const draw = () => {
     host.hidden = !state.document;
+    opacity.hidden = !grid() || state.tool === 'region';
     if (!state.document) return;
     const content = scene() && !scene().pixel_size_m ? pixelSizeForm() : state.tool === 'region' ? regionOptions() : brushOptions();
     tool.replaceChildren(...content);
@@ -73,7 +75,7 @@ function regionOptions() {
 
 function readout({ rows, cols }, { cell_px: cell }, size) {
   const [width, height] = [cols * cell, rows * cell];
-  return `${rows} × ${cols} cells · ${whole(width)} × ${whole(height)} px · ${formatLength(width * size)} × ${formatLength(height * size)}`;
+  return `${rows} × ${cols} cells · ${whole(width)} × ${whole(height)} px · ${formatArea(width * size, height * size)}`;
 }
 
 function readRegion() {

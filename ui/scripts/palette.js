@@ -116,7 +116,7 @@ function scatterBox() {
   const picture = h('img', { alt: '' });
   const tip = h('div.sd-scatter-tip', { hidden: true }, picture, h('span'));
   const choice = h('div.sd-segments.sd-small', { role: 'radiogroup', 'aria-label': 'Projection' });
-  const scatter = new Scatter(element, { hovered: (point, x, y) => showTip(tip, picture, point, x, y, element), clicked: (point) => selectSwatch(labelOf(point)) });
+  const scatter = new Scatter(element, { hovered: (point, x, y) => showTip(tip, picture, point, y, element), clicked: (point) => selectSwatch(labelOf(point)) });
   element.append(tip);
   let wanted = null; // as chosen by the user; else the best there is
   let shown = '';
@@ -150,7 +150,7 @@ function labelOf(of) {
   return scene() ? state.layout?.labels[of] ?? -1 : of;
 }
 
-function showTip(tip, picture, point, x, y, host) {
+function showTip(tip, picture, point, y, host) {
   tip.hidden = point === null;
   if (tip.hidden) return;
   const swatch = swatches()[labelOf(point)];
@@ -158,6 +158,7 @@ function showTip(tip, picture, point, x, y, host) {
   const path = scene() ? `documents/${state.document.id}/patches/${grid().digest.slice(0, 16)}/${point}.jpg` : swatch?.exemplars ? `documents/${state.document.id}/exemplars/${swatch.id}/0.jpg` : null;
   picture.hidden = !path;
   if (path && picture.getAttribute('src') !== url(path)) picture.src = url(path);
-  tip.style.left = `${Math.min(Math.max(4, x - 52), host.clientWidth - 108)}px`;
-  tip.style.top = y > 140 ? `${y - 134}px` : `${y + 14}px`;
+  const frame = host.getBoundingClientRect(); // beside the panel, so that no point is covered
+  tip.style.left = `${frame.left - 122}px`;
+  tip.style.top = `${Math.max(50, frame.top + y - 62)}px`;
 }

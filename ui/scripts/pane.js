@@ -14,24 +14,27 @@ function tileSource(sceneId, version, width, height) {
 }
 
 export class Pane {
-  /** @param {HTMLElement} host  @param {{minimap: boolean, draw: (context, pane) => void}} options */
-  constructor(host, { minimap, draw }) {
+  /** @param {HTMLElement} host  @param {{name: string, minimap: boolean, draw: (context, pane) => void}} options */
+  constructor(host, { name, minimap, draw }) {
     this.host = host;
+    this.name = name;
     this.draw = draw;
     this.items = new Map(); // what ('scene' | 'result') -> {key, item}
     this.preview = null; // {image, box}
     this.canvas = h('canvas.sd-overlay', { 'aria-hidden': 'true' });
     this.surface = h('div.sd-surface');
-    host.append(this.surface, this.canvas);
+    host.append(this.surface);
     this.viewer = OpenSeadragon({
       element: this.surface, prefixUrl: '', drawer: 'canvas', showNavigationControl: false, showNavigator: minimap,
       navigatorPosition: 'BOTTOM_RIGHT', navigatorSizeRatio: 0.17, navigatorMaintainSizeRatio: false, navigatorAutoFade: false,
       animationTime: 0.25, springStiffness: 9, zoomPerScroll: 1.25, visibilityRatio: 0.15, minZoomImageRatio: 0.4, maxZoomPixelRatio: 12,
       imageLoaderLimit: 6, maxImageCacheCount: 400, placeholderFillStyle: null, immediateRender: true, blendTime: 0,
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false }, gestureSettingsTouch: { pinchRotate: false, dblClickToZoom: false },
-      gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false }, preserveImageSizeOnResize: false,
+      gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false }, preserveImageSizeOnResize: false, preserveViewport: true,
     });
-    this.viewer.addHandler('canvas-key', (event) => { event.preventDefaultAction = true; });
+    this.viewer.canvas.append(this.canvas); // below the minimap, above the image
+    this.viewer.addHandler('canvas-key', (event) => { event.preventDefaultAction = !event.originalEvent.key.startsWith('Arrow'); });
+    this.viewer.canvas.setAttribute('aria-label', `${name}: arrow keys move, + and − zoom`);
     for (const name of ['update-viewport', 'resize', 'open']) this.viewer.addHandler(name, () => this.redraw());
     new ResizeObserver(() => this.redraw()).observe(host);
   }

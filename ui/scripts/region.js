@@ -92,6 +92,15 @@ function span([ax, ay], [bx, by], cell) {
   return settle({ x: bx < ax ? ax - cols * cell : ax, y: by < ay ? ay - rows * cell : ay, rows, cols }, cell);
 }
 
+/** The tool is taken up again: begin from the region that was read. */
+on('tool', () => {
+  if (state.tool !== 'region' || state.region || !scene()?.pixel_size_m || !state.models.length) return;
+  const facts = state.document.grid;
+  const cell = regionCell();
+  const [x, y] = facts?.origin_l0 ?? [];
+  setRegion(facts && Math.abs(facts.cell_l0 - cell) < 0.01 * cell ? { x, y, rows: facts.rows, cols: facts.cols } : suggestRegion());
+});
+
 on('document', ({ first }) => {
   if (!scene() || state.document.grid || !scene().pixel_size_m || !state.models.length) return;
   if (first || !state.region) setRegion(suggestRegion());

@@ -35,9 +35,9 @@ async function open() {
   message = h('p.sd-start-message', { role: 'alert', hidden: true });
   const closeButton = state.document ? h('button.sd-icon', { type: 'button', 'aria-label': 'Back to the document', title: 'Back to the document (Esc)', html: icon('close'), onclick: close }) : null;
   host.replaceChildren(h('div.sd-start-inner', {},
-    h('header', {}, h('div', {}, h('h1', {}, 'Open a scene'), h('p', {}, 'See it as a grid of cells, paint on the grid, and generate a large image that follows it.')), closeButton),
+    h('header', {}, h('div', {}, h('h1', { tabindex: '-1' }, 'Open a scene'), h('p', {}, 'See it as a grid of cells, paint on the grid, and generate a large image that follows it.')), closeButton),
     message, ...sections(library ?? { scenes: [], models: [], recent: [], has_root: false })));
-  host.querySelector('button')?.focus({ preventScroll: true });
+  host.querySelector('h1').focus({ preventScroll: true });
 }
 
 function sections(library) {

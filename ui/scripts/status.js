@@ -1,7 +1,7 @@
 // The line below the panes and the scale bars in them.
 
 import { grid, on, scene, state, swatches } from './store.js';
-import { formatLength, h, round3, whole } from './format.js';
+import { formatArea, formatLength, h, round3, whole } from './format.js';
 import { hoverCell } from './gestures.js';
 
 const MICROSCOPE_BELOW_M = 5e-6;
@@ -23,7 +23,7 @@ export function mountStatus(host, scales, panes) {
     const facts = grid();
     const [width, height] = facts ? [facts.cols * facts.cell_px, facts.rows * facts.cell_px] : [0, 0];
     size.textContent = facts
-      ? `Grid ${facts.rows} × ${facts.cols} cells · ${whole(width)} × ${whole(height)} px · ${formatLength(width * facts.pixel_size_m)} × ${formatLength(height * facts.pixel_size_m)}` : '';
+      ? `Grid ${facts.rows} × ${facts.cols} cells · ${whole(width)} × ${whole(height)} px · ${formatArea(width * facts.pixel_size_m, height * facts.pixel_size_m)}` : '';
     const notes = [...(scene()?.warnings ?? []), ...(facts?.note ? [facts.note] : [])];
     warnings.textContent = notes.length ? `⚠ ${notes[0]}${notes.length > 1 ? ` (+${notes.length - 1})` : ''}` : '';
     warnings.title = notes.join('\n');
@@ -67,7 +67,7 @@ function describeZoom(pane) {
 /** A round length between 60 and 150 screen pixels. */
 function drawScale(host, pane) {
   const pixel = worldPixel();
-  host.hidden = !pixel || !pane.host.clientWidth || !state.document;
+  host.hidden = !pixel || !pane.host.clientWidth || !state.document || (pane.name === 'result' && !grid());
   if (host.hidden) return;
   const metres = pixel / pane.scale;
   const rough = metres * 130;

@@ -39,7 +39,7 @@ export function mount(element) {
   on('document', () => {
     name.hidden = false;
     if (document.activeElement !== name) name.value = state.document.name;
-    name.style.width = `${Math.max(8, Math.min(34, state.document.name.length + 2))}ch`;
+    name.style.width = `${Math.max(8, Math.min(34, state.document.name.length + 1))}ch`;
     facts.textContent = describe();
     facts.title = scene()?.attribution ?? '';
     pixel.show();

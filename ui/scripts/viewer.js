@@ -45,7 +45,7 @@ async function receiveValue(value) {
 
 function build(element) {
   const root = element.querySelector('.sd-stage');
-  const pane = (name, label) => h(`section.sd-pane.sd-pane-${name}`, { 'aria-label': label, tabindex: '0' });
+  const pane = (name, label) => h(`section.sd-pane.sd-pane-${name}`, { 'aria-label': label });
   const stage = {
     root, options: h('div.sd-options', { role: 'toolbar', 'aria-label': 'Tool options' }),
     panes: h('div.sd-panes'), reference: pane('reference', 'Reference'), result: pane('result', 'Result'),
@@ -67,8 +67,8 @@ function build(element) {
 }
 
 function makePanes(stage) {
-  reference = new Pane(stage.reference, { minimap: true, draw: drawReference });
-  result = new Pane(stage.result, { minimap: false, draw: drawResult });
+  reference = new Pane(stage.reference, { name: 'reference', minimap: true, draw: drawReference });
+  result = new Pane(stage.result, { name: 'result', minimap: false, draw: drawResult });
   synchronise([reference, result]);
   attachGestures(reference, true);
   attachGestures(result, false);
