@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.generate [--quick] [--json FILE]
 
-Each domain's image is drawn from a grid of random unit embeddings, once to warm up (256 px) and then N times; the median
-counts. ``--quick`` draws 512 px once; keys name the size that was drawn.
+Each domain's image is drawn from a grid of random unit embeddings, once to warm up (256 px) and then N times; the
+median counts. ``--quick`` draws 512 px once; keys name the size that was drawn.
 """
 
 from __future__ import annotations
