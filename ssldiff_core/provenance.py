@@ -17,7 +17,8 @@ A manifest is one JSON object, written beside every result and inside it::
       "image": {"digest": "<sha256>", "shape": [height, width, 3]},     or null before there is an image
       "versions": {"python": …, "ssldiff": …, "torch": …, "numpy": …},
       "machine": {"processor": …, "system": …, "device": …, "precision": …, "threads": …},
-      "source": {…},                      name, digest, region, attribution of the scene the grid was read from
+      "source": {…},                      name, region, attribution of the scene the grid was read from, and
+                                          "edited_from", "edits" where the grid's file already held edits
       "grid": {
         "digest": "<sha256>",             of the grid, checked on reading
         "encoder_id": "tissue-1",
@@ -114,7 +115,7 @@ class Manifest:
 
     @property
     def source(self) -> Mapping[str, Any]:
-        """Where the grid was read from: name, digest, region, attribution. Empty for a grid without a scene."""
+        """Where the grid was read from: name, region, attribution. Empty for a grid without a scene."""
         return MappingProxyType(dict(self.grid.source))
 
     @cached_property

@@ -6,6 +6,7 @@ import ast
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -68,11 +69,15 @@ def room_of(file: Path) -> str:
     return parts[0] if parts[0] != "ssldiff_core" else parts[1].removesuffix(".py")
 
 
-def imports(file: Path, *, top_level_only: bool = False) -> Iterator[tuple[int, str]]:
+@cache
+def imports(file: Path, *, top_level_only: bool = False) -> tuple[tuple[int, str], ...]:
     """(line, absolute dotted module) of each import of a file; those for type checkers alone are left out."""
-    package = file.relative_to(TREE).with_suffix("").parts
-    base = package[:-1]
-    todo: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
+    return tuple(find_imports(ast.parse(file.read_text(encoding="utf-8")), file, top_level_only))
+
+
+def find_imports(tree: ast.Module, file: Path, top_level_only: bool) -> Iterator[tuple[int, str]]:
+    base = file.relative_to(TREE).parts[:-1]
+    todo: list[ast.AST] = [tree]
     while todo:
         node = todo.pop()
         if isinstance(node, ast.Import):
