@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ..diffusion.denoisers import Denoiser
     from ..embeddings.grid import EmbeddingGrid
 
+Stamps = tuple[tuple[str, int, int], ...]
+
 PIXEL_SIZE_TOLERANCE = 1.25
 """How far beyond the trained pixel sizes a model still draws, as a ratio."""
 
@@ -68,7 +70,7 @@ class ModelSpec:
     @property
     def digest(self) -> str:
         """sha256 (hex) of the weights of autoencoder and denoiser."""
-        return _digest_of_weights(self.folder)
+        return _digest_of_weights(self.folder, _stamps(self.folder))
 
     def check_grid(self, grid: EmbeddingGrid) -> None:
         """GridError where the model cannot draw this grid: another encoder, dimension, cell or pixel size."""
@@ -185,11 +187,12 @@ def load_model(model_id: str, *, device: str = "auto", precision: str = "auto") 
     from .placement import choose_device, choose_dtype
 
     chosen = choose_device(device)
-    return _load(get_model_spec(model_id), chosen, choose_dtype(chosen, precision))
+    spec = get_model_spec(model_id)
+    return _load(spec, _stamps(spec.folder), chosen, choose_dtype(chosen, precision))
 
 
 @lru_cache(maxsize=4)
-def _load(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Model:
+def _load(spec: ModelSpec, stamps: Stamps, device: torch.device, dtype: torch.dtype) -> Model:
     import torch
 
     from ..diffusion.denoisers import VelocityDenoiser
@@ -214,10 +217,16 @@ def _load(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Model:
     return Model(spec, denoiser, autoencoder, autoencoder.config.latent_rgb, device, dtype)
 
 
+def _stamps(folder: Path) -> Stamps:
+    """Name, size and time of every weights file: what a cached result belongs to."""
+    files = ((file, file.stat()) for file in sorted(folder.glob("*/*.safetensors")))
+    return tuple((file.relative_to(folder).as_posix(), facts.st_size, facts.st_mtime_ns) for file, facts in files)
+
+
 @lru_cache(maxsize=16)
-def _digest_of_weights(folder: Path) -> str:
+def _digest_of_weights(folder: Path, stamps: Stamps) -> str:
     sha = hashlib.sha256()
-    for file in sorted(folder.glob("*/*.safetensors")):
-        sha.update(file.relative_to(folder).as_posix().encode())
-        sha.update(file.read_bytes())
+    for name, _, _ in stamps:
+        sha.update(name.encode())
+        sha.update((folder / name).read_bytes())
     return sha.hexdigest()

@@ -1,0 +1,59 @@
+"""The catalogue: what is found where, and what is said of what is missing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ssldiff_core.errors import ModelError
+from ssldiff_core.models.catalogue import find_model_for, get_model_spec, list_models, load_model, read_model_spec
+from tests.ui.tiny_models import write_tiny_models
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSLDIFF_MODELS_DIR", str(tmp_path))
+    return write_tiny_models(tmp_path)
+
+
+def test_own_models_stand_before_the_shipped_ones(folder):
+    assert get_model_spec("tissue").folder == folder / "tissue"
+    assert len({spec.id for spec in list_models()}) == len(list_models())
+
+
+def test_the_model_follows_from_the_encoder(folder):
+    assert find_model_for("aerial-1").id == "aerial"
+
+
+def test_an_unknown_model_is_refused_with_those_there_are(folder):
+    with pytest.raises(ModelError, match="aerial, tissue"):
+        get_model_spec("moon")
+
+
+def test_the_digest_follows_the_weights(folder):
+    before = read_model_spec(folder / "tissue").digest
+    weights = next((folder / "tissue" / "denoiser").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    assert len(before) == 64
+    assert read_model_spec(folder / "tissue").digest != before
+
+
+def test_truncated_weights_are_refused(folder):
+    weights = next((folder / "tissue" / "denoiser").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(ModelError, match="broken"):
+        load_model("tissue", device="cpu")
+
+
+def test_a_malformed_entry_is_refused(folder):
+    file = folder / "tissue" / "model.json"
+    record = json.loads(file.read_text())
+    del record["cell_px"]
+    file.write_text(json.dumps(record))
+    with pytest.raises(ModelError, match="malformed"):
+        read_model_spec(folder / "tissue")
+
+
+def test_a_model_is_loaded_once(folder):
+    assert load_model("tissue", device="cpu") is load_model("tissue", device="cpu")
