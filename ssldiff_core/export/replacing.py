@@ -23,7 +23,9 @@ def replacing(asked: str, *paths: Path) -> Iterator[tuple[Path, ...]]:
     """
     parts = tuple(path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part") for path in paths)
     try:
-        for part in parts:
+        for path, part in zip(paths, parts, strict=True):
+            if path.is_dir():
+                raise IsADirectoryError(f"{path.name} is a folder")
             part.open("xb").close()
         yield parts
         for part in parts:

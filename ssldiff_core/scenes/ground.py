@@ -10,6 +10,7 @@ from ..geometry import format_length
 from .pixel_size import REMEDY
 
 if TYPE_CHECKING:
+    from rasterio.crs import CRS
     from rasterio.io import DatasetReader
 
 _SEMI_MAJOR_M = 6378137.0
@@ -103,14 +104,13 @@ def ground_pixel_size(
 Step = tuple[float, float]
 
 
-def _steps_on_ellipsoid(crs: object, xs: list[float], ys: list[float]) -> tuple[Step, Step] | None:
+def _steps_on_ellipsoid(crs: CRS, xs: list[float], ys: list[float]) -> tuple[Step, Step] | None:
     """(east, north) metres of both steps, or None where the CRS has no way to longitude and latitude."""
-    from rasterio.errors import RasterioError
     from rasterio.warp import transform
 
     try:
         lons, lats = transform(crs, "EPSG:4326", xs, ys)[:2]
-    except (RasterioError, ValueError):
+    except Exception:  # GDAL's own errors, which rasterio does not all wrap
         return None
     if not all(math.isfinite(v) for v in (*lons, *lats)):
         return None
@@ -127,13 +127,15 @@ def _step(lon0: float, lat0: float, lon1: float, lat1: float) -> Step:
     return math.radians(turn) * math.cos(lat) * across_m, math.radians(lat1 - lat0) * along_m
 
 
-def _steps_on_plane(crs: object, xs: list[float], ys: list[float], warnings: list[str]) -> tuple[Step, Step] | None:
+def _steps_on_plane(crs: CRS, xs: list[float], ys: list[float], warnings: list[str]) -> tuple[Step, Step] | None:
     """As :func:`_steps_on_ellipsoid` by the CRS's unit alone: site grids, other bodies."""
     from rasterio.errors import CRSError
 
     try:
-        unit_m = float(crs.linear_units_factor[1])  # type: ignore[attr-defined]
+        unit_m = float(crs.units_factor[1])
     except (CRSError, ValueError):
+        return None
+    if crs.is_geographic:  # degrees of another body, whose radius is not known here
         return None
     warnings.append("The CRS is not tied to the Earth: the pixel size is taken from its unit of length alone.")
     return ((xs[1] - xs[0]) * unit_m, (ys[1] - ys[0]) * unit_m), ((xs[3] - xs[2]) * unit_m, (ys[3] - ys[2]) * unit_m)

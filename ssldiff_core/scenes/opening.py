@@ -160,12 +160,14 @@ def _look_into_tiff(path: Path, asked: str) -> tuple[bool, bool]:
                 for page in file.pages
                 for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
             ]  # fmt: skip
-            whole = bool(ends) and max(ends) <= size
+            file.filehandle.seek(file.pages.next_page_offset or 0)
+            following = file.filehandle.read(file.tiff.offsetsize)  # of the last page that is there: must be none
+            whole = bool(ends) and max(ends) <= size and not any(following)
             is_ome, is_geo = bool(file.is_ome), any(tag in file.pages.first.tags for tag in _GEO_TAGS)
     except Exception as error:  # tifffile raises IndexError, struct.error and more on damaged files
         raise _truncated(asked, size, str(error)) from error
     if not whole:
-        raise _truncated(asked, size, f"its pixels would end at byte {max(ends, default=0)}")
+        raise _truncated(asked, size, "pages or pixels would lie beyond")
     return is_ome, is_geo
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from ..errors import SceneError
 from .array_scene import ArrayScene
 from .compose import over_white
 from .pixel_size import believe_resolution, pixel_size_from_mark
@@ -43,6 +44,7 @@ class PillowScene(ArrayScene):
                 raise OSError(f"{image.width} × {image.height} px are too many to hold in memory")
             text = _description(image)
             size = pixel_size_m or _pixel_size(image, text, warnings)
+            _load(image, path.name)
             values, valid = _values(ImageOps.exif_transpose(image))
         count = values.shape[2]
         chosen = choose_bands(path.name, bands, count, (1, 2, 3) if count >= 3 else (1,))
@@ -54,6 +56,17 @@ class PillowScene(ArrayScene):
             preprocessing={"reader": "pillow", **tone.describe()},
             synthetic=text.startswith("SYNTHETIC"),
         )  # fmt: skip
+
+
+def _load(image: Image.Image, name: str) -> None:
+    """Decode the image; one that Pillow knows but cannot decode is damaged, and no other reader is to patch it up."""
+    try:
+        image.load()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise SceneError(
+            f"open {name} as a scene", f"the {image.format} image is damaged or cut short ({error})",
+            "a scene file is whole", "Copy the file again and compare its size with the original's",
+        ) from error  # fmt: skip
 
 
 def _values(image: Image.Image) -> tuple[NDArray[Any], Mask | None]:

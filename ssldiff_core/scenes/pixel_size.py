@@ -60,7 +60,7 @@ def believe_resolution(x_m: float | None, y_m: float | None, warnings: list[str]
         return None
     if _PRINT_M[0] < math.sqrt(x_m * y_m) < _PRINT_M[1]:
         warnings.append(
-            f"The file's resolution ({0.0254 / x_m:.4g} dots an inch, {format_length(x_m)}) is one for printing, not a "
+            f"The file's resolution ({0.0254 / x_m:.3g} dots an inch, {format_length(x_m)}) is one for printing, not a "
             f"size on the ground: it is not used; {REMEDY}."
         )
         return None

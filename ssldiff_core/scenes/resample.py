@@ -90,8 +90,10 @@ def _resample_inside(
     read_level: LevelReader, level_size: tuple[int, int], box: Box, size_px: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
     """As :func:`resample` for output pixels whose centres all lie inside the level."""
-    left, right = _block(box.x, box.right, box.width / size_px[0])
-    top, bottom = _block(box.y, box.bottom, box.height / size_px[1])
+    whole = float(box.x).is_integer() and float(box.y).is_integer()
+    as_stored = whole and box.width == size_px[0] and box.height == size_px[1]
+    left, right = _block(box.x, box.right, 0.0 if as_stored else box.width / size_px[0])
+    top, bottom = _block(box.y, box.bottom, 0.0 if as_stored else box.height / size_px[1])
     x, y = max(0, left), max(0, top)
     width, height = min(level_size[0], right) - x, min(level_size[1], bottom) - y
     rgb, mask = read_level(x, y, width, height)
@@ -102,10 +104,8 @@ def _resample_inside(
         rgb = np.pad(rgb, (*border, (0, 0)), mode="edge")
         mask = None if mask is None else np.pad(mask, border, mode="edge")
     window = (box.x - left, box.y - top, box.right - left, box.bottom - top)
-    if box.width == size_px[0] and box.height == size_px[1] and box.x.is_integer() and box.y.is_integer():
-        # Stored pixels as they are; also keeps a copy of its own, so that nothing outside shares the memory.
-        rows, cols = slice(int(window[1]), int(window[3])), slice(int(window[0]), int(window[2]))
-        return rgb[rows, cols].copy(), None if mask is None else mask[rows, cols].copy()
+    if as_stored:
+        return rgb.copy(), None if mask is None else mask.copy()  # copies, so that nothing outside shares the memory
     resized = np.array(Image.fromarray(rgb).resize(size_px, Image.Resampling.LANCZOS, box=window))
     if mask is None:
         return resized, None
@@ -114,6 +114,6 @@ def _resample_inside(
 
 
 def _block(start: float, stop: float, scale: float) -> tuple[int, int]:
-    """Whole pixels that the kernel touches around [start, stop)."""
-    margin = _LANCZOS_SUPPORT * max(1.0, scale) + 1
+    """Whole pixels that the kernel touches around [start, stop); scale 0 is no kernel."""
+    margin = _LANCZOS_SUPPORT * max(1.0, scale) + 1 if scale else 0
     return math.floor(start - margin), math.ceil(stop + margin)
