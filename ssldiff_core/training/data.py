@@ -22,19 +22,39 @@ from ..scenes import open_scene
 
 
 @dataclass(frozen=True)
+class SplitRow:
+    """A row of ``splits.csv``."""
+
+    path: str
+    group: str
+    label: str
+    split: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Collection:
     """Images of one source at one native pixel size.
 
     Args:
         prefix: start of the paths in ``splits.csv``.
         pixel_size_m: metres along a pixel of the files.
-        read_at_m: pixel sizes at which to train on them; a smaller one than the native is interpolated and holds no
-        new detail.
+        read_at_m: pixel sizes at which to train on them; one finer than the native is interpolated: no new detail.
+        at_most: so many of its images, chosen at random but always the same (0: all).
     """
 
     prefix: str
     pixel_size_m: float
     read_at_m: tuple[float, ...]
+    at_most: int = 0
+
+    def choose(self, rows: list[SplitRow]) -> list[SplitRow]:
+        """Its rows among those of a split."""
+        own = [row for row in rows if row.path.startswith(self.prefix)]
+        if not 0 < self.at_most < len(own):
+            return own
+        kept = set(np.random.default_rng(0).permutation(len(own))[: self.at_most].tolist())
+        return [row for index, row in enumerate(own) if index in kept]
 
 
 DOMAINS: dict[str, tuple[Collection, ...]] = {
@@ -46,7 +66,8 @@ DOMAINS: dict[str, tuple[Collection, ...]] = {
     ),
     "aerial": (
         Collection("aerial/naip_cities", 0.6, (0.6,)),
-        Collection("aerial/uc_merced", 0.3, (0.15, 0.3)),
+        Collection("aerial/uc_merced", 0.3, (0.3,)),
+        Collection("aerial/uc_merced", 0.3, (0.15,), at_most=250),
     ),
 }
 
@@ -60,17 +81,6 @@ class TrainingImage:
     label: str
     pixel_size_m: float
     pixels: NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class SplitRow:
-    """A row of ``splits.csv``."""
-
-    path: str
-    group: str
-    label: str
-    split: str
-    sha256: str
 
 
 def read_splits(root: Path) -> list[SplitRow]:
@@ -92,11 +102,9 @@ def iterate_images(root: Path, domain: str, split: str = "train") -> Iterator[Tr
     """Every image of a domain and split, at every pixel size of its collection, read through :func:`open_scene`."""
     if domain not in DOMAINS:
         raise SettingsError(f"train on the domain {domain!r}", "there is none", f"domains are {', '.join(DOMAINS)}")
-    rows = read_splits(root)
+    rows = [row for row in read_splits(root) if row.split == split]
     for collection in DOMAINS[domain]:
-        for row in rows:
-            if row.split != split or not row.path.startswith(collection.prefix):
-                continue
+        for row in collection.choose(rows):
             with open_scene(root / row.path, pixel_size_m=collection.pixel_size_m) as scene:
                 whole = Box(0, 0, *scene.size_l0)
                 for size in collection.read_at_m:

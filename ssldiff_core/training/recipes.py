@@ -24,6 +24,8 @@ STAGES = ("autoencoder", "encoder", "denoiser", "pack")
 REFERENCE_M = {"tissue": 1e-6, "aerial": 0.3}
 CROP_LAT = {"tissue": (40, 12), "aerial": (32, 18)}
 """Side of a crop in latents and crops in a batch: aerial training images are 32 latents wide."""
+COPIES = {"tissue": 3, "aerial": 2}
+"""Turned copies of each image in the cache."""
 
 EXAMPLES = """examples:
   ssldiff train tissue --data DATA --work runs/tissue -o my-models/tissue
@@ -152,7 +154,12 @@ class Recipe:
         file = self.work / "cache.pickle"
         if not file.exists():
             cached = cache_images(
-                self.images, self.autoencoder(), self.encoder(), self.statistics(), copies=3, seed=self.seed + 1
+                self.images,
+                self.autoencoder(),
+                self.encoder(),
+                self.statistics(),
+                copies=COPIES[self.domain],
+                seed=self.seed + 1,
             )
             file.write_bytes(pickle.dumps(cached))
         loaded: list[CachedImage] = pickle.loads(file.read_bytes())
