@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import SceneError, SSLDiffError
@@ -154,7 +156,7 @@ def _look_into_tiff(path: Path, asked: str) -> tuple[bool, bool]:
 
     size = path.stat().st_size
     try:
-        with tifffile.TiffFile(path) as file:
+        with _quiet("tifffile"), tifffile.TiffFile(path) as file:
             ends = [
                 offset + count
                 for page in file.pages
@@ -169,6 +171,21 @@ def _look_into_tiff(path: Path, asked: str) -> tuple[bool, bool]:
     if not whole:
         raise _truncated(asked, size, "pages or pixels would lie beyond")
     return is_ome, is_geo
+
+
+@contextmanager
+def _quiet(logger: str) -> Iterator[None]:
+    """Keep a library from logging what is about to be told as an error of ours."""
+    log = logging.getLogger(logger)
+    log.addFilter(_drop)
+    try:
+        yield
+    finally:
+        log.removeFilter(_drop)
+
+
+def _drop(record: logging.LogRecord) -> bool:
+    return False
 
 
 def _truncated(asked: str, size: int, reason: str) -> SceneError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
@@ -67,11 +68,11 @@ class RasterScene(Scene):
         self, path: Path, pixel_size_m: float | None, bands: tuple[int, ...] | None,
         value_range: tuple[float, float] | None,
     ) -> None:  # fmt: skip
-        full, warnings = self._datasets[0], list[str]()
+        full, said = self._datasets[0], list[str]()
         if any(dtype.startswith("complex") for dtype in full.dtypes):
             raise ValueError("its values are complex numbers")
         tags = full.tags()
-        placement = placement_of(full, warnings if pixel_size_m is None else [])
+        placement = placement_of(full, said if pixel_size_m is None else [])
         size = pixel_size_m or pixel_size_from_mark(tags.get("TIFFTAG_IMAGEDESCRIPTION", "")) or placement.pixel_size_m
         self._colours = _palette(full, bands)
         chosen = choose_bands(path.name, bands, full.count, _default_bands(full))
@@ -81,9 +82,9 @@ class RasterScene(Scene):
         self._plain = bool((self._scales == 1).all() and (self._offsets == 0).all())
         eight_bit = self._plain and all(full.dtypes[band - 1] == "uint8" for band in chosen)
         overview = None if eight_bit or value_range is not None else self._overview()
-        self._tone: ToneMap = tone_of(chosen, check_range(path.name, value_range), overview, warnings)
+        self._tone: ToneMap = tone_of(chosen, check_range(path.name, value_range), overview, said)
         super().__init__(
-            level_sizes=[(d.width, d.height) for d in self._datasets], pixel_size_m=size, path=path, warnings=warnings,
+            level_sizes=[(d.width, d.height) for d in self._datasets], pixel_size_m=size, path=path, warnings=said,
             crs=placement.crs, transform=placement.transform,
             decimated=_is_decimated(self._datasets), levels_cover=True,
             preprocessing={"reader": "rasterio", **self._tone.describe(), "scaled": not self._plain},
@@ -92,9 +93,11 @@ class RasterScene(Scene):
         )  # fmt: skip
 
     def _open(self, path: Path, **options: Any) -> DatasetReader:
-        import rasterio
+        import rasterio.errors
         from rasterio.io import DatasetReader
 
+        # A missing georeference is told in the scene's own warnings.
+        warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)
         with rasterio.Env():  # rasterio.open itself takes only one driver
             dataset: DatasetReader = DatasetReader(str(path), driver=list(DRIVERS), **options)
         return self._stack.enter_context(dataset)
