@@ -37,6 +37,7 @@ class DocumentStore:
         self._folder = folder
         self._lock = threading.Lock()
         self._open: dict[str, Document] = {}
+        self._saving = threading.Lock()
         self._stop = threading.Event()
         threading.Thread(target=self._autosave, name="autosave", daemon=True).start()
 
@@ -85,6 +86,10 @@ class DocumentStore:
         Raises:
             OSError: where the disk is full or read-only; what was saved before stays.
         """
+        with self._saving:
+            self._save(document)
+
+    def _save(self, document: Document) -> None:
         with document.lock:
             version, body = document.version, self._to_json(document)
             layout, points, palette_version = document.layout, dict(document.points), document.palette_version

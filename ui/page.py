@@ -21,6 +21,9 @@ SETTING_NOTES = {
     "steps": "More are finer and slower; 20 is usually enough.",
     "guidance": "How strictly to follow the grid; 1 is off, above 3 harsh.",
 }
+SHOWN_DOCUMENT = "(known, ...settings) => [window.ssldiffDocument ?? known, ...settings]"
+"""The document that the page shows; what Gradio remembers of it may be a moment old."""
+
 _sequence = itertools.count(1)
 
 
@@ -87,7 +90,7 @@ def _connect(
     quiet = {"show_progress": "hidden", "queue": False}
     page.load(reopen, document_id, viewer, api_name=False, **quiet)
     viewer.opened(remember, None, [document_id, settings[2]], api_name=False, **quiet)
-    button.click(generate, [document_id, *settings], viewer, api_name="generate", **quiet)
+    button.click(generate, [document_id, *settings], viewer, js=SHOWN_DOCUMENT, api_name="generate", **quiet)
 
 
 def _tell(**news: str | None) -> str:

@@ -34,6 +34,7 @@ export function showDocument(body) {
   receiveDocument(body, true);
   emit('tool');
   emit('jobs');
+  window.ssldiffDocument = body.id; // read by the Generate button
   history.replaceState(null, '', `#document=${body.id}`);
   onOpened(body.id);
   connect();

@@ -18,11 +18,15 @@ export function mountOptions(host) {
   const opacity = opacityControl();
   const views = h('div.sd-views', {}, opacity, viewControl());
   host.append(tool, h('span.sd-spring'), views);
+  let asking = null; // the form keeps what was typed, whatever news comes
   const draw = () => {
     host.hidden = !state.document;
     opacity.hidden = !grid() || state.tool === 'region';
     if (!state.document) return;
-    const content = scene() && !scene().pixel_size_m ? pixelSizeForm() : state.tool === 'region' ? regionOptions() : brushOptions();
+    const unknown = Boolean(scene()) && !scene().pixel_size_m;
+    if (unknown && asking === state.document.id) return;
+    asking = unknown ? state.document.id : null;
+    const content = unknown ? pixelSizeForm() : state.tool === 'region' ? regionOptions() : brushOptions();
     tool.replaceChildren(...content);
   };
   const focused = () => tool.contains(document.activeElement) && ['INPUT', 'SELECT'].includes(document.activeElement.tagName);

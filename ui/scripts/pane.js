@@ -35,8 +35,13 @@ export class Pane {
     this.viewer.canvas.append(this.canvas); // below the minimap, above the image
     this.viewer.addHandler('canvas-key', (event) => { event.preventDefaultAction = !event.originalEvent.key.startsWith('Arrow'); });
     this.viewer.canvas.setAttribute('aria-label', `${name}: arrow keys move, + and − zoom`);
+    for (const name of ['canvas-drag', 'canvas-scroll', 'canvas-pinch']) this.viewer.addHandler(name, () => { this.fitted = null; });
+    this.viewer.addHandler('viewport-change', () => this.keepFitted());
     for (const name of ['update-viewport', 'resize', 'open']) this.viewer.addHandler(name, () => this.redraw());
-    new ResizeObserver(() => this.redraw()).observe(host);
+    new ResizeObserver(() => {
+      this.resized = true;
+      this.redraw();
+    }).observe(host);
   }
 
   get world() {
@@ -87,7 +92,16 @@ export class Pane {
     this.redraw();
   }
 
-  fit({ x, y, width, height }, immediately = false) {
+  /** After a resize: what was fitted, and not moved since, is fitted again. */
+  keepFitted() {
+    if (!this.resized || this.viewer.viewport.getContainerSize().x !== this.host.clientWidth) return;
+    this.resized = false;
+    if (this.fitted) this.fit(this.fitted, true);
+  }
+
+  fit(target, immediately = false) {
+    this.fitted = target;
+    const { x, y, width, height } = target;
     const margin = 0.04 * Math.max(width, height);
     const scale = 1 / this.world;
     const box = new OpenSeadragon.Rect((x - margin) * scale, (y - margin) * scale, (width + 2 * margin) * scale, (height + 2 * margin) * scale);
@@ -95,6 +109,7 @@ export class Pane {
   }
 
   zoomBy(factor) {
+    this.fitted = null;
     this.viewer.viewport.zoomBy(factor);
     this.viewer.viewport.applyConstraints();
   }
@@ -162,6 +177,7 @@ export function synchronise(panes) {
       leading = true;
       for (const follower of panes) {
         if (follower === leader || !follower.host.clientWidth) continue;
+        follower.fitted = leader.fitted;
         follower.viewer.viewport.zoomTo(leader.viewer.viewport.getZoom(true), null, true);
         follower.viewer.viewport.panTo(leader.viewer.viewport.getCenter(true), true);
       }

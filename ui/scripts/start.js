@@ -84,7 +84,7 @@ function fileList(files) {
 function picture(scene) {
   const image = h('img', { alt: '', loading: 'lazy' });
   fetch(thumbnail(scene), { method: 'GET' }).then(async (response) => {
-    if (response.ok) image.src = URL.createObjectURL(await response.blob());
+    if (response.status === 200) image.src = URL.createObjectURL(await response.blob());
   }, () => {});
   return image;
 }

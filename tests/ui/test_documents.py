@@ -1,0 +1,100 @@
+"""A document is on disk what it is in memory, whatever was done to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssldiff_core.embeddings.grid import EmbeddingGrid
+from ssldiff_core.errors import LayoutError
+from ssldiff_core.geometry import GridGeometry
+from ssldiff_core.layouts import Erase, Layout, Paint, palette_from_grid
+from ui.document_store import DocumentStore
+from ui.documents import Document, document_to_json
+
+
+def make_layout(seed: int = 0) -> Layout:
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(5, 6, 8)).astype(np.float32)
+    grid = EmbeddingGrid(vectors, np.ones((5, 6), bool), GridGeometry((5, 6), 5e-7), "tiny-1")
+    return Layout(grid, palette_from_grid(grid, n_swatches=3)[0])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DocumentStore:
+    return DocumentStore(tmp_path)
+
+
+@pytest.fixture
+def document(store: DocumentStore) -> Document:
+    document = store.create()
+    document.set_layout(make_layout(), "tiny")
+    swatch = document.need_layout().palette.swatches[1]
+    for row in range(3):
+        document.edit(Paint(((row, 0), (row, 1)), swatch.id, "mean"))
+    document.edit(Erase(((4, 4),)))
+    document.undo()
+    return document
+
+
+def test_a_saved_document_opens_as_it_was(store: DocumentStore, document: Document, tmp_path: Path) -> None:
+    document.set_points("pca", np.ones((30, 2), np.float32), document.need_layout().base.digest)
+    store.save(document)
+    again = DocumentStore(tmp_path).get(document.id)
+    assert again is not None
+    assert document_to_json(again) == document_to_json(document)
+    assert again.need_layout().redo().grid() == document.need_layout().redo().grid()
+
+
+def test_changes_are_saved_by_themselves(store: DocumentStore, document: Document, tmp_path: Path) -> None:
+    store.close()
+    again = DocumentStore(tmp_path).get(document.id)
+    assert again is not None
+    assert again.version == document.version
+
+
+def test_an_edit_that_does_not_fit_changes_nothing(document: Document) -> None:
+    before = document_to_json(document)
+    with pytest.raises(LayoutError):
+        document.edit(Erase(((99, 0),)))
+    assert document_to_json(document) == before
+
+
+def test_edited_cells_are_those_that_differ_from_the_base(document: Document) -> None:
+    _, edited = document.labels()
+    assert [tuple(cell) for cell in np.argwhere(edited)] == [(row, col) for row in range(3) for col in range(2)]
+
+
+def test_points_of_a_grid_that_is_gone_are_not_taken(document: Document) -> None:
+    old = document.need_layout().base.digest
+    document.set_layout(make_layout(1), "tiny")
+    assert not document.set_points("umap", np.zeros((30, 2)), old)
+    assert document.points == {}
+
+
+def test_what_the_saved_document_no_longer_names_is_removed(
+    store: DocumentStore, document: Document, tmp_path: Path
+) -> None:
+    store.save(document)
+    document.set_layout(make_layout(1), "tiny")
+    store.save(document)
+    assert len(list((tmp_path / document.id).glob("grid-*.npz"))) == 1
+    assert len(list((tmp_path / document.id).glob("palette-*.npz"))) == 1
+
+
+@pytest.mark.parametrize("identity", ["", "..", "../documents", "0" * 31, "g" * 32])
+def test_what_is_no_id_opens_nothing(store: DocumentStore, identity: str) -> None:
+    assert store.get(identity) is None
+
+
+def test_a_broken_document_is_not_opened_and_not_listed(
+    store: DocumentStore, document: Document, tmp_path: Path
+) -> None:
+    store.save(document)
+    store.close()
+    (tmp_path / document.id / "document.json").write_text("{", encoding="utf-8")
+    fresh = DocumentStore(tmp_path)
+    assert fresh.get(document.id) is None
+    assert fresh.recent() == []

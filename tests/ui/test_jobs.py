@@ -1,0 +1,84 @@
+"""Jobs run one after the other, can be stopped, and are remembered."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ssldiff_core.errors import Cancelled, GridError
+from ui.jobs import Job, JobQueue
+
+
+def wait(job: Job) -> Job:
+    end = time.monotonic() + 20
+    while job.active and time.monotonic() < end:
+        time.sleep(0.01)
+    return job
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> JobQueue:
+    return JobQueue(tmp_path, lambda _: None)
+
+
+def test_jobs_of_a_lane_run_in_the_order_of_asking_and_never_together(queue: JobQueue) -> None:
+    events: list[str] = []
+
+    def work(name: str) -> Callable[[Job], None]:
+        def run(_: Job) -> None:
+            events.append(f"{name} begins")
+            time.sleep(0.02)
+            events.append(f"{name} ends")
+
+        return run
+
+    jobs = [queue.submit(Job("test", "d"), work(name)) for name in "abc"]
+    assert [wait(job).state for job in jobs] == ["done"] * 3
+    assert events == [f"{name} {what}" for name in "abc" for what in ("begins", "ends")]
+
+
+def test_a_running_job_stops_at_its_next_look_and_a_waiting_one_at_once(queue: JobQueue) -> None:
+    begun = threading.Event()
+
+    def work(job: Job) -> None:
+        begun.set()
+        while not job.cancelled():
+            time.sleep(0.005)
+        raise Cancelled("the test")
+
+    running, waiting = (queue.submit(Job("test", "d"), work) for _ in range(2))
+    begun.wait(10)
+    queue.cancel(waiting.id)
+    assert waiting.state == "cancelled"
+    queue.cancel(running.id)
+    assert wait(running).state == "cancelled"
+
+
+def test_a_users_mistake_is_told_in_its_own_words_and_a_bug_without_them(queue: JobQueue) -> None:
+    def mistake(_: Job) -> None:
+        raise GridError("read", "it is empty")
+
+    def bug(_: Job) -> None:
+        raise ZeroDivisionError("inner secret")
+
+    told, hidden = wait(queue.submit(Job("a", "d"), mistake)), wait(queue.submit(Job("b", "d"), bug))
+    assert (told.state, hidden.state) == ("failed", "failed")
+    assert "it is empty" in told.message
+    assert "inner secret" not in hidden.message
+    assert "ZeroDivisionError" in hidden.message
+
+
+def test_a_new_server_remembers_jobs_and_tells_which_it_interrupted(tmp_path: Path) -> None:
+    first = JobQueue(tmp_path, lambda _: None)
+    done = wait(first.submit(Job("test", "d"), lambda _: None))
+    held = threading.Event()
+    cut = first.submit(Job("test", "d"), lambda _: held.wait(30) and None)
+    second = JobQueue(tmp_path, lambda _: None)
+    held.set()
+    states = {job.id: job.state for job in second.of_document("d")}
+    assert states == {done.id: "done", cut.id: "failed"}
+    assert "stopped" in second.get(cut.id).message

@@ -1,0 +1,133 @@
+"""The routes: what they give, what they refuse, and in which words."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from tests.ui.pictures import draw_scene, write_ome_tiff
+from tests.ui.test_documents import make_layout
+from ui.config import AppConfig, static_version
+from ui.documents import Document
+from ui.routes import add_routes
+from ui.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    root = tmp_path / "root"
+    root.mkdir()
+    write_ome_tiff(root / "areas.ome.tif")
+    (root / "false.svs").write_text("no slide", encoding="utf-8")
+    made = Workspace(AppConfig(root=root, data_dir=tmp_path / "data"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> TestClient:
+    app = FastAPI()
+    add_routes(app, workspace)
+    return TestClient(app)
+
+
+@pytest.fixture
+def document(workspace: Workspace) -> Document:
+    made = workspace.documents.create()
+    made.set_layout(make_layout(), "tiny")
+    return made
+
+
+def scene_id(client: TestClient, name: str) -> tuple[str, str]:
+    scene = next(scene for scene in client.get("/library").json()["scenes"] if scene["name"] == name)
+    return scene["id"], scene["version"]
+
+
+def test_a_tile_is_the_scene_at_its_place_and_may_be_cached_for_good(client: TestClient) -> None:
+    identity, version = scene_id(client, "areas.ome.tif")
+    answer = client.get(f"/tiles/{identity}/{version}/3/1_2.jpg")
+    assert "immutable" in answer.headers["cache-control"]
+    tile = np.asarray(Image.open(io.BytesIO(answer.content)), np.float32)
+    assert np.abs(tile - draw_scene()[512:768, 256:512]).mean() < 8
+
+
+def test_a_tile_of_an_older_version_of_the_file_is_not_there(client: TestClient) -> None:
+    identity, _ = scene_id(client, "areas.ome.tif")
+    assert client.get(f"/tiles/{identity}/000000000000/0/0_0.jpg").status_code == 404
+
+
+def test_a_file_that_is_no_scene_is_refused_in_the_users_words(client: TestClient) -> None:
+    identity, version = scene_id(client, "false.svs")
+    answer = client.post("/documents", json={"scene": identity})
+    assert answer.status_code == 422
+    assert "false.svs" in answer.json()["error"]
+    assert client.get(f"/thumbnails/{identity}/{version}.jpg").status_code == 204
+
+
+def test_changes_asked_for_by_another_site_are_refused(client: TestClient, document: Document) -> None:
+    path = f"/documents/{document.id}/edits"
+    body = {"kind": "erase", "version": 1, "cells": [[0, 0]]}
+    assert client.post(path, json=body, headers={"Origin": "http://evil.example"}).status_code == 403
+    assert client.post(path, json=body, headers={"Origin": "http://testserver"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"kind": "erase", "version": 1, "cells": [[9, 9]]},
+        {"kind": "erase", "version": 1, "cells": []},
+        {"kind": "erase", "version": 1, "cells": "all"},
+        {"kind": "paint", "version": 1, "cells": [[0, 0]], "swatch": "none"},
+        {"kind": "burn", "version": 1},
+    ],
+)
+def test_an_edit_that_does_not_fit_is_told_and_changes_nothing(
+    client: TestClient, document: Document, edit: dict[str, object]
+) -> None:
+    before = document.version
+    answer = client.post(f"/documents/{document.id}/edits", json=edit)
+    assert answer.status_code == 422
+    assert answer.json()["error"]
+    assert document.version == before
+
+
+def test_a_stroke_over_the_socket_is_answered_and_told_to_every_page(client: TestClient, document: Document) -> None:
+    swatch = document.need_layout().palette.swatches[2]
+    edit = {"kind": "paint", "version": 1, "cells": [[0, 0], [0, 1]], "swatch": swatch.id}
+    path = f"/documents/{document.id}/live"
+    with client.websocket_connect(path) as painter, client.websocket_connect(path) as watcher:
+        assert painter.receive_json()["type"] == watcher.receive_json()["type"] == "document"
+        painter.send_json({"seq": 7, "edit": edit})
+        answers = [painter.receive_json(), painter.receive_json()]
+        assert sorted(answer["type"] for answer in answers) == ["ack", "layout"]
+        assert watcher.receive_json()["edits"] == 1
+        painter.send_text("no json")
+        assert painter.receive_json() == {"type": "error", "seq": None, "error": "This stroke was not understood."}
+
+
+def test_points_are_float32_of_x_y_and_what_they_are_of(client: TestClient, document: Document) -> None:
+    digest = document.need_layout().base.digest
+    n = sum(len(swatch.vectors) for swatch in document.need_layout().palette.swatches)
+    document.set_points("pca", np.arange(2 * n).reshape(n, 2), digest)
+    points = np.frombuffer(client.get(f"/documents/{document.id}/points/{digest[:16]}/pca.f32").content, "<f4")
+    assert points.reshape(-1, 3)[1].tolist() == [2.0, 3.0, 0.0]
+    assert client.get(f"/documents/{document.id}/points/{'0' * 16}/pca.f32").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["..%2fserver.py", "none.js", "..%2f..%2fapp.py"])
+def test_static_files_come_from_their_folder_alone(client: TestClient, path: str) -> None:
+    assert client.get(f"/static/{static_version()}/scripts/{path}").status_code == 404
+
+
+def test_the_pages_scripts_name_no_other_host(client: TestClient) -> None:
+    text = client.get(f"/static/{static_version()}/scripts/viewer.js").text
+    assert "import" in text
+    assert "http:" not in text
+    assert "https:" not in text
