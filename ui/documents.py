@@ -157,6 +157,14 @@ class Document:
             )
         return self.layout
 
+    def point_vectors(self) -> np.ndarray:
+        """What the scatter's points stand for, (n, dim): the cells, or without a scene the palette's vectors."""
+        with self.lock:
+            layout = self.need_layout()
+            if self.scene is not None or layout.palette is None:
+                return layout.base.vectors[layout.base.valid]
+            return np.concatenate([swatch.vectors for swatch in layout.palette.swatches])
+
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """Swatch of each cell, -1 for none, and whether an edit touched it: both (rows, cols), int16 and uint8."""
         from ssldiff_core.layouts.layout import label_map

@@ -1,12 +1,9 @@
-"""The job that reads a region of a scene into a grid with a palette, and the one that lays its points out by UMAP."""
+"""The job that reads a region of a scene into a grid with a palette."""
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures import TimeoutError as StillRunning
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +13,7 @@ from ssldiff_core.geometry import Box, GridGeometry
 
 from .documents import Document
 from .jobs import Job
+from .projecting import fit_square, start_umap
 
 if TYPE_CHECKING:
     from ssldiff_core.embeddings.grid import EmbeddingGrid
@@ -27,7 +25,8 @@ if TYPE_CHECKING:
 
 Work = Callable[[Job], None]
 N_SWATCHES = 8
-MIN_UMAP_POINTS = 16
+AUTOMATIC_UMAP_POINTS = 200
+"""Fewer points are well told apart by PCA; UMAP is then computed when it is asked for."""
 
 
 def encoding_work(workspace: Workspace, document: Document, spec: ModelSpec, geometry: GridGeometry) -> Work:
@@ -51,39 +50,20 @@ def encoding_work(workspace: Workspace, document: Document, spec: ModelSpec, geo
             palette = _palette(grid, scene)
         note = _check(grid, spec)
         document.set_layout(Layout(grid, palette), spec.id, note)
-        _finish_layout(workspace, document)
+        finish_layout(workspace, document)
 
     return work
 
 
-def finish_palette(workspace: Workspace, document: Document, palette: Palette) -> None:
-    """Points for a document whose cells come from a palette alone: the palette's own vectors."""
+def finish_layout(workspace: Workspace, document: Document) -> None:
+    """Points for a new grid: by PCA at once, by UMAP in the background."""
     from ssldiff_core.embeddings.projection import project_pca
 
-    vectors = np.concatenate([swatch.vectors for swatch in palette.swatches])
-    document.set_points("pca", _fit_square(project_pca(vectors)), document.need_layout().base.digest)
+    vectors = document.point_vectors()
+    document.set_points("pca", fit_square(project_pca(vectors)), document.need_layout().base.digest)
     workspace.publish_document(document)
-
-
-def umap_work(workspace: Workspace, document: Document, vectors: np.ndarray, grid_digest: str) -> Work:
-    """UMAP in a process of its own: compiling it would hold up the page's thread for seconds."""
-
-    def work(job: Job) -> None:
-        workspace.jobs.report(job, phase="laying out the scatter", done=0, total=0)
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            future = pool.submit(_project_umap, vectors)
-            while True:
-                try:
-                    points = future.result(timeout=0.5)
-                    break
-                except StillRunning:
-                    if job.cancelled():
-                        _stop(pool)
-                        raise Cancelled("the layout of the scatter") from None
-        if document.set_points("umap", _fit_square(points), grid_digest):
-            workspace.publish_document(document)
-
-    return work
+    if len(vectors) >= AUTOMATIC_UMAP_POINTS:
+        start_umap(workspace, document)
 
 
 def _embed(workspace: Workspace, job: Job, scene: Scene, spec: ModelSpec, geometry: GridGeometry) -> EmbeddingGrid:
@@ -123,38 +103,6 @@ def _check(grid: EmbeddingGrid, spec: ModelSpec) -> str:
         return ""
     check = check_grid(grid, reference)
     return check.message if check.needs_confirmation else ""
-
-
-def _finish_layout(workspace: Workspace, document: Document) -> None:
-    from ssldiff_core.embeddings.projection import project_pca
-
-    grid = document.need_layout().base
-    vectors = grid.vectors[grid.valid]
-    document.set_points("pca", _fit_square(project_pca(vectors)), grid.digest)
-    workspace.publish_document(document)
-    if len(vectors) >= MIN_UMAP_POINTS:
-        job = Job("umap", document.id, lane="background")
-        workspace.jobs.submit(job, umap_work(workspace, document, vectors, grid.digest))
-
-
-def _fit_square(points: np.ndarray) -> np.ndarray:
-    """Points (n, 2) moved and scaled, both axes alike, into [-1, 1]²; the outermost 0.5 % may end on its edge."""
-    points = np.asarray(points, np.float32)
-    low, high = np.quantile(points, [0.005, 0.995], axis=0)
-    centre, half = (low + high) / 2, float(max((high - low).max() / 2, 1e-9))
-    return np.clip((points - centre) / (half * 1.08), -1, 1).astype(np.float32)
-
-
-def _project_umap(vectors: np.ndarray) -> np.ndarray:
-    from ssldiff_core.embeddings.projection import project_umap
-
-    return np.asarray(project_umap(vectors, seed=0), np.float32)
-
-
-def _stop(pool: ProcessPoolExecutor) -> None:
-    for process in list(pool._processes.values()):
-        process.terminate()
-    pool.shutdown(wait=False, cancel_futures=True)
 
 
 def region_geometry(

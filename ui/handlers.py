@@ -15,7 +15,7 @@ from ssldiff_core.errors import LayoutError, ModelError, SceneError, SettingsErr
 from ssldiff_core.geometry import Box, format_length, parse_pixel_size
 
 from .documents import Document, SceneRef
-from .encoding import encoding_work, finish_palette, region_geometry
+from .encoding import encoding_work, finish_layout, region_geometry
 from .generation import generation_work
 from .jobs import Job
 from .library import SceneEntry
@@ -74,7 +74,7 @@ def empty_canvas(workspace: Workspace, model_id: str, rows: int, cols: int) -> D
     document.rename(f"{spec.id.capitalize()} canvas")
     layout = empty_layout(rows, cols, palette, swatch=palette.swatches[0].id, cell_px=spec.cell_px)
     document.set_layout(replace(layout, base=layout.grid(), edits=()), spec.id)
-    finish_palette(workspace, document, palette)
+    finish_layout(workspace, document)
     return document
 
 

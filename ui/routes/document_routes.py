@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, File, HTTPException, UploadFile
 
 from .. import handlers
 from ..documents import document_to_json, layout_to_json
+from ..projecting import start_umap
 from ..workspace import Workspace
 from .image_routes import find_document
 
@@ -97,6 +98,10 @@ def _add_jobs(router: APIRouter, workspace: Workspace) -> None:
     def generate(document_id: str, payload: Payload) -> dict[str, object]:
         job = handlers.start_generation(workspace, find_document(workspace, document_id), payload)
         return workspace.job_to_json(job)
+
+    @router.post("/documents/{document_id}/umap")
+    def umap(document_id: str) -> dict[str, object]:
+        return workspace.job_to_json(start_umap(workspace, find_document(workspace, document_id)))
 
     @router.get("/jobs/{job_id}")
     def job(job_id: str) -> dict[str, object]:

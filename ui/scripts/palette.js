@@ -135,11 +135,17 @@ function scatterBox() {
     if (name) colour();
   }
   function showChoice() {
+    const waiting = activeJob('umap') && !available().includes('umap');
+    const titles = { pca: 'Linear projection, at once', umap: waiting ? 'UMAP is being computed' : 'UMAP: keeps neighbours together' };
     choice.replaceChildren(...['pca', 'umap'].map((name) => h('button', {
-      type: 'button', role: 'radio', 'aria-checked': String(name === current()), disabled: !available().includes(name),
-      title: name === 'umap' && !available().includes('umap') ? (activeJob('umap') ? 'UMAP is being computed' : 'Too few cells for UMAP') : `Show ${name.toUpperCase()}`,
-      onclick: () => { wanted = name; load(); },
-    }, name === 'umap' && activeJob('umap') && !available().includes('umap') ? 'UMAP …' : name.toUpperCase())));
+      type: 'button', role: 'radio', 'aria-checked': String(name === current()), disabled: name === 'umap' && waiting, title: titles[name],
+      onclick: () => choose(name),
+    }, name === 'umap' && waiting ? 'UMAP …' : name.toUpperCase())));
+  }
+  function choose(name) {
+    wanted = name;
+    if (available().includes(name)) load();
+    else attempt(() => ask(`documents/${state.document.id}/umap`, {}));
   }
   on('layout', () => grid() && colour());
   return { element, choice, load, showChoice, redraw: colour };

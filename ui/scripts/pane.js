@@ -4,6 +4,7 @@ import { h } from './format.js';
 import { url, worldWidth } from './store.js';
 
 const TILE = 256;
+const BLANK = 'data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7';
 
 function tileSource(sceneId, version, width, height) {
   const maxLevel = Math.max(0, Math.ceil(Math.log2(Math.max(width, height) / TILE)));
@@ -40,6 +41,7 @@ export class Pane {
     for (const name of ['update-viewport', 'resize', 'open']) this.viewer.addHandler(name, () => this.redraw());
     new ResizeObserver(() => {
       this.resized = true;
+      if (!host.clientWidth) this.hidden = true;
       this.redraw();
     }).observe(host);
   }
@@ -78,11 +80,16 @@ export class Pane {
     });
   }
 
-  /** Take everything away: another document comes. */
-  clear() {
+  /** Take everything away: another document comes, whose world is `height` / `width` in shape. */
+  clear({ width, height }) {
     this.viewer.world.removeAll();
     this.items.clear();
     this.preview = null;
+    // a viewer without any image neither moves nor resizes: an invisible one lies at the bottom
+    this.viewer.addTiledImage({
+      tileSource: { width, height, tileSize: Math.max(width, height), minLevel: 0, maxLevel: 0, getTileUrl: () => BLANK },
+      x: 0, y: 0, width: 1, index: 0, success: () => { this.resized = true; },
+    });
     this.redraw();
   }
 
@@ -168,19 +175,23 @@ function whenLoaded(item, done) {
   else item.addOnceHandler('fully-loaded-change', done);
 }
 
-/** Move `follower` as `leader` moves; both have the same size, so zoom and centre say all. */
+/** Panes move together; all have the same size, so zoom and centre say all. One that was hidden takes up the others' view. */
 export function synchronise(panes) {
   let leading = false;
-  for (const leader of panes) {
-    leader.viewer.addHandler('viewport-change', () => {
-      if (leading) return;
+  const follow = (pane, { viewer: { viewport }, fitted }) => {
+    pane.fitted = fitted;
+    pane.viewer.viewport.zoomTo(viewport.getZoom(true), null, true);
+    pane.viewer.viewport.panTo(viewport.getCenter(true), true);
+  };
+  for (const pane of panes) {
+    pane.viewer.addHandler('viewport-change', () => {
+      if (leading || !pane.host.clientWidth) return;
       leading = true;
-      for (const follower of panes) {
-        if (follower === leader || !follower.host.clientWidth) continue;
-        follower.fitted = leader.fitted;
-        follower.viewer.viewport.zoomTo(leader.viewer.viewport.getZoom(true), null, true);
-        follower.viewer.viewport.panTo(leader.viewer.viewport.getCenter(true), true);
-      }
+      const others = panes.filter((other) => other !== pane && other.host.clientWidth);
+      const model = pane.hidden && others.find((other) => !other.hidden);
+      pane.hidden = false;
+      if (model) follow(pane, model);
+      else for (const other of others) follow(other, pane);
       leading = false;
     });
   }

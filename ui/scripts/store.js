@@ -92,8 +92,11 @@ export const swatches = () => state.document?.palette?.swatches ?? [];
 export const scene = () => state.document?.scene ?? null;
 export const currentResult = () => state.document?.results.find((result) => result.id === state.resultId) ?? null;
 
-/** Level-0 pixels across the document's world: the scene, or the canvas where there is none. */
-export function worldWidth() {
-  if (scene()) return scene().size_l0[0];
-  return grid() ? grid().cols * grid().cell_l0 : 1;
+/** Width and height of the document's world in level-0 pixels. */
+export function worldSize() {
+  if (scene()) return { width: scene().size_l0[0], height: scene().size_l0[1] };
+  return grid() ? { width: grid().cols * grid().cell_l0, height: grid().rows * grid().cell_l0 } : { width: 1, height: 1 };
 }
+
+/** Level-0 pixels across the document's world. */
+export const worldWidth = () => worldSize().width;

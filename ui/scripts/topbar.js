@@ -50,7 +50,7 @@ export function mount(element) {
 function describe() {
   const parts = [];
   if (scene()) parts.push(`${scene().size_l0.map(whole).join(' × ')} px`);
-  if (grid()) parts.push(`read at ${formatLength(grid().pixel_size_m)}`);
+  if (grid()) parts.push(`${scene() ? 'read at ' : ''}${formatLength(grid().pixel_size_m)} / px`);
   if (state.document.model_id) parts.push(`model ${state.document.model_id}`);
   return parts.join(' · ');
 }

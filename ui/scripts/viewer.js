@@ -1,7 +1,7 @@
 // The stage: reference and result side by side, what lies over them, and the line of facts below.
 
 import { activeJob, cancelJob, openDocument, setOpenedHandler } from './live.js';
-import { currentResult, emit, grid, notify, on, scene, state, url } from './store.js';
+import { currentResult, emit, grid, notify, on, scene, state, url, worldSize } from './store.js';
 import { formatSeconds, h, whole } from './format.js';
 import { icon } from './icons.js';
 import { drawGrid, drawRegion } from './overlay.js';
@@ -121,8 +121,7 @@ let shownScene = null;
 function showDocument(stage, first, newGrid) {
   stage.root.dataset.open = 'true';
   if (first) {
-    reference.clear();
-    result.clear();
+    for (const pane of [reference, result]) pane.clear(worldSize());
     shownScene = null;
   }
   const facts = scene();
