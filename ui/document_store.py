@@ -98,8 +98,8 @@ class DocumentStore:
             _write_once(folder / str(body["grid"]), layout.base)
             if layout.palette is not None:
                 _write_once(folder / f"palette-{palette_version}.npz", layout.palette)
-            if points:
-                write_atomically(folder / "points.npz", lambda part: np.savez(part, **points))
+            if body["points"] and not (folder / str(body["points"])).exists():
+                write_atomically(folder / str(body["points"]), lambda part: np.savez(part, **points))
         write_json(folder / "document.json", body)
         self._remove_stale(folder, body)
         document.saved_version = version
@@ -147,13 +147,16 @@ class DocumentStore:
             body["edits"] = [edit_to_json(edit) for edit in layout.edits]
             body["undone"] = [edit_to_json(edit) for edit in layout.undone]
             body["palette"] = f"palette-{document.palette_version}.npz" if layout.palette is not None else None
+            names = "-".join([layout.base.digest[:16], *sorted(document.points)])
+            body["points"] = f"points-{names}.npz" if document.points else None
         return body
 
     @staticmethod
     def _remove_stale(folder: Path, body: dict[str, object]) -> None:
-        """Grids and palettes that the saved document no longer names."""
-        for path in [*folder.glob("grid-*.npz"), *folder.glob("palette-*.npz")]:
-            if path.name not in (body.get("grid"), body.get("palette")):
+        """Grids, palettes and points that the saved document no longer names."""
+        named = [body.get(key) for key in ("grid", "palette", "points")]
+        for path in [path for kind in ("grid", "palette", "points") for path in folder.glob(f"{kind}-*.npz")]:
+            if path.name not in named:
                 path.unlink(missing_ok=True)
 
     def _load(self, document_id: str) -> Document | None:
@@ -187,8 +190,8 @@ def _from_json(body: dict, folder: Path) -> Document:
         edits, undone = (tuple(edit_from_json(item) for item in body[key]) for key in ("edits", "undone"))
         document.layout = Layout(EmbeddingGrid.load(folder / body["grid"]), palette, edits, undone)
         document.drawn = _drawn_grid(folder, document)
-    if (folder / "points.npz").is_file():
-        with np.load(folder / "points.npz") as archive:
+    if body.get("points"):
+        with np.load(folder / body["points"]) as archive:
             document.points = {name: archive[name] for name in archive.files}
     return document
 

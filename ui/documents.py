@@ -172,7 +172,11 @@ class Document:
         with self.lock:
             layout = self.need_layout()
             if self._labels is None or self._labels[0] is not layout:
-                self._labels = (layout, label_map(layout).astype(np.int16), _differs(layout.grid(), layout.base))
+                edited = _differs(layout.grid(), layout.base)
+                touched = [cell for edit in layout.edits for cell in getattr(edit, "cells", ())]
+                if touched:  # also where a sampled stroke happened to draw what was there
+                    edited[tuple(np.array(touched).T)] = 1
+                self._labels = (layout, label_map(layout).astype(np.int16), edited)
             return self._labels[1], self._labels[2]
 
     def pending(self) -> np.ndarray:

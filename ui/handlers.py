@@ -6,6 +6,7 @@ Each checks what came from outside and either does it, queues a job, or raises a
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +41,8 @@ def open_scene(workspace: Workspace, scene_id: str) -> Document:
     scene = workspace.tiles.scenes.get(entry)
     ref = SceneRef(
         id=entry.id, name=entry.name, version=entry.version, size_l0=scene.size_l0, pixel_size_m=scene.pixel_size_m,
-        file_pixel_size_m=scene.pixel_size_m, warnings=tuple(scene.warnings), attribution=scene.attribution,
+        file_pixel_size_m=scene.pixel_size_m, warnings=tuple(map(_without_options, scene.warnings)),
+        attribution=scene.attribution,
     )  # fmt: skip
     document = workspace.documents.create()
     document.rename(_stem(entry.name))
@@ -241,6 +243,11 @@ def _whole_number(value: object, name: str, low: int, high: int) -> int:
             f"The nearest is {nearest}",
         )  # fmt: skip
     return int(number)
+
+
+def _without_options(text: str) -> str:
+    """A warning without the command line's options in brackets: the page has fields for them."""
+    return re.sub(r" *\(--[\w-]+\)", "", text)
 
 
 def _stem(name: str) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from ssldiff_core.errors import SceneError, SettingsError
-from tests.ui.pictures import write_png
 from ui.config import AppConfig
 from ui.library import SceneLibrary
 
@@ -17,9 +16,9 @@ from ui.library import SceneLibrary
 def library(tmp_path: Path) -> SceneLibrary:
     root = tmp_path / "root"
     (root / "inner").mkdir(parents=True)
-    write_png(root / "inner" / "scene.png")
+    (root / "inner" / "scene.png").write_bytes(b"the library does not read what it lists")
     (root / "list.txt").write_text("no scene", encoding="utf-8")
-    write_png(tmp_path / "secret.png")
+    (tmp_path / "secret.png").write_bytes(b"secret")
     (root / "link.png").symlink_to(tmp_path / "secret.png")
     return SceneLibrary(AppConfig(root=root, data_dir=tmp_path / "data", max_upload_bytes=1 << 20))
 

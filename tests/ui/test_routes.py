@@ -20,12 +20,16 @@ from ui.routes import add_routes
 from ui.workspace import Workspace
 
 
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("root")
+    write_ome_tiff(folder / "areas.ome.tif")
+    (folder / "false.svs").write_text("no slide", encoding="utf-8")
+    return folder
+
+
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    root = tmp_path / "root"
-    root.mkdir()
-    write_ome_tiff(root / "areas.ome.tif")
-    (root / "false.svs").write_text("no slide", encoding="utf-8")
+def workspace(tmp_path: Path, root: Path) -> Iterator[Workspace]:
     made = Workspace(AppConfig(root=root, data_dir=tmp_path / "data"))
     yield made
     made.close()

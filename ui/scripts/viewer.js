@@ -131,6 +131,7 @@ function showDocument(stage, first, newGrid) {
     reference.show('scene', { id: facts.id, version: facts.version, x: 0, y: 0, span: width, width, height });
   }
   showView(stage);
+  if (newGrid && !first && grid().note) notify(grid().note, 'warning');
   if (first || newGrid) setTimeout(() => fitRegion(first), 0);
 }
 
