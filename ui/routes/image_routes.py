@@ -60,8 +60,10 @@ def image_routes(workspace: Workspace) -> APIRouter:
     @router.get("/jobs/{job_id}/preview/{number}.jpg")
     def preview(job_id: str, number: int) -> Response:
         job = workspace.jobs.get(job_id)
-        if job is None or not job.preview_jpeg:
+        if job is None:
             raise HTTPException(404)
+        if not job.preview_jpeg:  # the job has ended since the page heard of this preview
+            return Response(status_code=204)
         return Response(job.preview_jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
     @router.get("/documents/{document_id}/points/{digest}/{name}.f32")

@@ -153,13 +153,16 @@ function receiveLayout(body) {
 
 function receiveJob(job) {
   const before = state.jobs.get(job.id);
+  if (before && !isActive(before) && isActive(job)) return; // an answer that was overtaken by news
   state.jobs.set(job.id, job);
   emit('jobs', job);
-  const ended = before && ['queued', 'running'].includes(before.state) && !['queued', 'running'].includes(job.state);
+  const ended = before && isActive(before) && !isActive(job);
   if (!before && job.state === 'failed' && Date.now() / 1000 - job.finished > 5) return;
-  if (job.state === 'failed' && (ended || !before) && job.kind !== 'umap') notify(job.message);
+  if (job.state === 'failed' && (ended || !before)) notify(job.message);
 }
 
-export const activeJob = (kind) => [...state.jobs.values()].filter((job) => job.kind === kind && ['queued', 'running'].includes(job.state)).at(-1) ?? null;
+const isActive = (job) => ['queued', 'running'].includes(job.state);
+
+export const activeJob = (kind) => [...state.jobs.values()].filter((job) => job.kind === kind && isActive(job)).at(-1) ?? null;
 
 export const cancelJob = (job) => attempt(async () => receiveJob((await ask(`jobs/${job.id}/cancel`, {})).job));

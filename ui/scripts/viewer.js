@@ -62,7 +62,7 @@ function build(element) {
   stage.hint = h('div.sd-hint', { hidden: true });
   stage.result.append(stage.hint, stage.strip);
   stage.panes.append(stage.reference, stage.result);
-  root.append(stage.options, stage.panes, stage.status, stage.start, stage.notices);
+  root.append(stage.options, stage.notices, stage.panes, stage.status, stage.start);
   return stage;
 }
 
