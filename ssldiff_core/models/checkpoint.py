@@ -2,8 +2,8 @@
 
 Lightning's ``last.ckpt`` is a pickle, and a pickle is a program. torch's weights-only reader runs none of it, but
 refuses a file that names any class it does not know; old checkpoints name classes of callbacks and loggers that are
-installed nowhere. Such a file is read by an unpickler that knows how to rebuild tensors and puts an inert placeholder in
-the place of everything else. Either way only ``state_dict`` is kept.
+installed nowhere. Such a file is read by an unpickler that knows how to rebuild tensors and puts an inert placeholder
+in the place of everything else. Either way only ``state_dict`` is kept.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ LIGHT_ROOMS = {"errors", "assets", "geometry", "scenes", "embeddings", "layouts"
 """Rooms whose modules are imported by the command line or the page before anything is computed."""
 
 # starlette is what fastapi stands on and re-exports; it is not asked for twice
-MODULE_NAMES = {"scikit-learn": "sklearn", "pillow": "PIL", "umap-learn": "umap"}
+MODULE_NAMES = {"scikit-learn": "sklearn", "pillow": "PIL", "umap-learn": "umap", "pyyaml": "yaml"}
 
 
 def may_import(room: str, other: str) -> bool:
