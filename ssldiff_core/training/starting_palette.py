@@ -9,16 +9,18 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ..embeddings.grid import EmbeddingGrid
 from ..generate import Settings, generate
-from ..geometry import CELL_PX, GridGeometry
+from ..geometry import GridGeometry
 from ..layouts import Palette, Swatch
 from ..layouts.swatch import DEFAULT_COLOURS
 from ..models.catalogue import Model
 from .denoiser import CachedImage
 
-EXEMPLARS = 16
+EXEMPLARS = 9
+PICTURE_PX = 64
 VECTORS_A_SWATCH = 128
 
 
@@ -52,16 +54,16 @@ def typical_members(vectors: NDArray[np.float32], centre: NDArray[np.float32], s
 
 
 def draw_exemplars(vectors: NDArray[np.float32], model: Model, pixel_size_m: float, seed: int) -> NDArray[np.uint8]:
-    """The first 16 vectors as the cells of one generated image: (16, 128, 128, 3) uint8."""
+    """The first 9 vectors as the cells of one generated image, halved: (9, 64, 64, 3) uint8."""
     side = int(EXEMPLARS**0.5)
     cells = np.resize(vectors[:EXEMPLARS], (EXEMPLARS, vectors.shape[1])).reshape(side, side, -1)
     geometry = GridGeometry((side, side), pixel_size_m)
     grid = EmbeddingGrid(cells, np.ones((side, side), bool), geometry, model.spec.encoder_id)
     *_, last = generate(grid, Settings(seed=seed), model=model)
     assert last.result is not None
-    image = last.result.image
-    patches = image.reshape(side, CELL_PX, side, CELL_PX, 3).swapaxes(1, 2)
-    return np.ascontiguousarray(patches.reshape(EXEMPLARS, CELL_PX, CELL_PX, 3))
+    image = np.asarray(Image.fromarray(last.result.image).resize((side * PICTURE_PX, side * PICTURE_PX)))
+    patches = image.reshape(side, PICTURE_PX, side, PICTURE_PX, 3).swapaxes(1, 2)
+    return np.ascontiguousarray(patches.reshape(EXEMPLARS, PICTURE_PX, PICTURE_PX, 3))
 
 
 def make_starting_palette(
