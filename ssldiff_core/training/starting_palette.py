@@ -71,7 +71,7 @@ def make_starting_palette(
 ) -> Palette:
     """One swatch for each name, in order of the clusters' sizes; clusters named "" are left out."""
     vectors, labels, centres = cluster_embeddings(cached, pixel_size_m, len(names), seed)
-    swatches = []
+    swatches: list[Swatch] = []
     for index, name in enumerate(names):
         if not name:
             continue
