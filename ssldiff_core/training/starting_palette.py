@@ -50,7 +50,8 @@ def typical_members(vectors: NDArray[np.float32], centre: NDArray[np.float32], s
     """Members of one cluster to paint with: a random choice of the half that lies nearest its centre."""
     nearness = vectors @ centre
     near = vectors[nearness >= np.median(nearness)]
-    return near[np.random.default_rng(seed).permutation(len(near))[:VECTORS_A_SWATCH]]
+    chosen: NDArray[np.float32] = near[np.random.default_rng(seed).permutation(len(near))[:VECTORS_A_SWATCH]]
+    return chosen
 
 
 def draw_exemplars(vectors: NDArray[np.float32], model: Model, pixel_size_m: float, seed: int) -> NDArray[np.uint8]:
