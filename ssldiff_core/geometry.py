@@ -1,7 +1,8 @@
 """Boxes, cells and every conversion between coordinate frames; no other module converts.
 
 Frames are named by suffix: ``_l0`` level-0 pixels of a scene, ``_px`` pixels of the canvas (at the grid's pixel size),
-``_lat`` latents of the canvas, ``_cell`` cells of the grid. Boxes are ``(x, y, width, height)``; arrays are ``(row, col)``.
+``_lat`` latents of the canvas, ``_cell`` cells of the grid. Boxes are ``(x, y, width, height)``; arrays
+``(row, col)``.
 Pixel edges lie on whole numbers: pixel 0 covers [0, 1).
 """
 
@@ -21,7 +22,7 @@ LATENT_FACTOR = 8
 
 @dataclass(frozen=True)
 class Box:
-    """A half-open rectangle ``[x, x + width) × [y, y + height)`` in some frame (the name of the variable says which)."""
+    """A half-open rectangle ``[x, x + width) × [y, y + height)`` in the frame that the variable's name tells."""
 
     x: float
     y: float
@@ -97,7 +98,7 @@ class GridGeometry:
         if self.scene_pixel_size_m == 0.0:
             object.__setattr__(self, "scene_pixel_size_m", self.pixel_size_m)
         if min(self.shape_cell) < 1:
-            raise GridError("make a grid", f"its shape is {self.shape_cell}", "a grid has at least one row and one column")
+            raise GridError("make a grid", f"its shape is {self.shape_cell}", "a grid has one row and column or more")
         for name in ("pixel_size_m", "scene_pixel_size_m"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
@@ -194,7 +195,8 @@ class GridGeometry:
             raise GridError(
                 f"lay a grid over a region of {box_l0.width:g} × {box_l0.height:g} level-0 pixels",
                 f"one cell is {cell_l0:.0f} level-0 pixels wide at a pixel size of {pixel_size_m:g} m",
-                "a grid has at least one cell", f"Choose a region of at least {math.ceil(cell_l0)} pixels a side, or a finer pixel size",
+                "a grid has at least one cell",
+                f"Choose a region of at least {math.ceil(cell_l0)} pixels a side, or a finer pixel size",
             )  # fmt: skip
         return cls((rows, cols), pixel_size_m, (box_l0.x, box_l0.y), scene_pixel_size_m, cell_px)
 
