@@ -44,6 +44,28 @@ class Denoiser(Protocol):
     def __call__(self, latents: Tensor, noise_level: float, condition: Condition) -> Tensor: ...
 
 
+class WindowDenoiser(Protocol):
+    """A denoiser trained on patches: it sees a window at a time, with one condition for the whole of it, and estimates
+    ε on a discrete, variance-preserving schedule of T timesteps.
+
+    Attributes:
+        latent_channels: channels of a latent.
+        window_lat: side of the windows it was trained on, in latents.
+        betas, alphas_cumprod: (T,) float64 on the CPU; index t - 1 belongs to the timestep t = 1 … T.
+    """
+
+    latent_channels: int
+    window_lat: int
+    betas: Tensor
+    alphas_cumprod: Tensor
+
+    def embed(self, vectors: Tensor, valid: Tensor) -> Tensor:
+        """Raw embeddings (n, dim) and which of them hold (n,) bool -> what the network is told, n first."""
+
+    def predict_noise(self, latents: Tensor, timestep: int, context: Tensor) -> Tensor:
+        """ε (n, c, h, w) float32 of latents (n, c, h, w), where they lie."""
+
+
 class VelocityDenoiser:
     """x0 from a network that estimates the velocity ``ε - x0`` of the straight path: ``x0 = x - t v``.
 

@@ -119,8 +119,22 @@ class LRDMAutoencoder:
         """Latents (n, c, h, w) -> pixels (n, 3, factor · h, factor · w) float32, about [-1, 1], not clamped."""
         place = next(self.network.parameters())
         scaled = latents.to(place.device) / self.network.config.scaling_factor
-        pixels: Tensor = self.network.decode(scaled.to(place.dtype)).sample.float()
+        quantised = self.quantise(scaled.to(place.dtype))
+        pixels: Tensor = self.network.decode(quantised, force_not_quantize=True).sample.float()
         return pixels
+
+    def quantise(self, latents: Tensor) -> Tensor:
+        """The nearest code of each latent (n, c, h, w).
+
+        Distances are |z|² + |e|² - 2 z · e, and codes z + (e - z), as in training: far from the codes both round, and
+        another formula picks others.
+        """
+        codes = self.network.quantize.embedding.weight
+        flat = latents.permute(0, 2, 3, 1).flatten(0, 2)
+        distances = (flat**2).sum(1, keepdim=True) + (codes**2).sum(1) - 2.0 * (flat @ codes.T)
+        nearest = codes[distances.argmin(1)]
+        chosen: Tensor = (flat + (nearest - flat)).view(len(latents), *latents.shape[2:], -1).permute(0, 3, 1, 2)
+        return chosen.contiguous()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The authors' checkpoints (``last.ckpt``, ``project.yaml``) to the networks of :mod:`.lrdm`, all keys accounted for."""
+"""The authors' checkpoints (``last.ckpt``, ``project.yaml``) to networks of :mod:`.lrdm`, each key accounted for."""
 
 from __future__ import annotations
 
