@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -99,7 +99,9 @@ class DocumentStore:
             if layout.palette is not None:
                 _write_once(folder / f"palette-{palette_version}.npz", layout.palette)
             if body["points"] and not (folder / str(body["points"])).exists():
-                write_atomically(folder / str(body["points"]), lambda part: np.savez(part, **points))
+                write_atomically(
+                    folder / str(body["points"]), lambda part: np.savez(part, allow_pickle=False, **points)
+                )
         write_json(folder / "document.json", body)
         self._remove_stale(folder, body)
         document.saved_version = version
@@ -173,7 +175,7 @@ class DocumentStore:
         return document
 
 
-def _from_json(body: dict, folder: Path) -> Document:
+def _from_json(body: dict[str, Any], folder: Path) -> Document:
     from ssldiff_core.embeddings.grid import EmbeddingGrid
     from ssldiff_core.layouts.edits import edit_from_json
     from ssldiff_core.layouts.layout import Layout

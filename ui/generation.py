@@ -68,5 +68,6 @@ def _keep_result(
         id=result_id, scene_id=entry.id, scene_version=entry.version, name=f"{document.name} seed {settings.seed}",
         width=width, height=height, origin_l0=geometry.origin_l0, width_l0=geometry.box_l0.width,
         pixel_size_m=geometry.pixel_size_m, model_id=document.model_id, seed=settings.seed, steps=settings.steps,
-        guidance_scale=settings.guidance_scale, edits=len(layout.edits), seconds=round(seconds, 2), created=time.time(),
+        guidance_scale=float(result.manifest.settings["guidance_scale"]),
+        edits=len(layout.edits), seconds=round(seconds, 2), created=time.time(),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -87,9 +88,9 @@ def _connect(
             return _tell(error=str(error))
         return _tell(job=job.id)
 
-    quiet = {"show_progress": "hidden", "queue": False}
-    page.load(reopen, document_id, viewer, api_name=False, **quiet)
-    viewer.opened(remember, None, [document_id, settings[2]], api_name=False, **quiet)
+    quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
+    page.load(reopen, document_id, viewer, api_visibility="private", **quiet)
+    viewer.opened(remember, None, [document_id, settings[2]], api_visibility="private", **quiet)
     button.click(generate, [document_id, *settings], viewer, js=SHOWN_DOCUMENT, api_name="generate", **quiet)
 
 

@@ -68,6 +68,20 @@ def test_a_region_is_picked_in_whole_cells_and_its_size_is_read_out(look: Look) 
     assert look.page.inner_text("#sd-read") == "Read 4 × 5 cells"
 
 
+def test_both_panes_show_the_same_place_at_the_same_scale(look: Look) -> None:
+    open_and_read(look)
+    look.page.wait_for_timeout(800)
+    widths = "[...document.querySelectorAll('.sd-scale')].map((bar) => [bar.style.width, bar.textContent])"
+    before = look.page.evaluate(widths)
+    frame = look.page.locator(".sd-pane-result").bounding_box()
+    look.page.mouse.move(frame["x"] + frame["width"] / 3, frame["y"] + frame["height"] / 3)
+    look.page.mouse.wheel(0, -300)
+    look.page.wait_for_timeout(800)
+    after = look.page.evaluate(widths)
+    assert before[0] == before[1]
+    assert after[0] == after[1] != before[1]
+
+
 def test_generate_without_a_grid_says_what_to_do(look: Look) -> None:
     look.page.click("[data-scene]:has-text('areas')")
     look.page.wait_for_selector("#sd-read")

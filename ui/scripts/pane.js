@@ -178,14 +178,18 @@ function whenLoaded(item, done) {
 /** Panes move together; all have the same size, so zoom and centre say all. One that was hidden takes up the others' view. */
 export function synchronise(panes) {
   let leading = false;
+  const place = ({ viewer: { viewport } }) => [viewport.getZoom(true), viewport.getCenter(true).x, viewport.getCenter(true).y];
   const follow = (pane, { viewer: { viewport }, fitted }) => {
     pane.fitted = fitted;
     pane.viewer.viewport.zoomTo(viewport.getZoom(true), null, true);
     pane.viewer.viewport.panTo(viewport.getCenter(true), true);
+    pane.followed = place(pane);
   };
+  // a pane that was moved says so a frame later; leading then would stop the other's movement
+  const isEcho = (pane) => pane.followed?.every((value, i) => Math.abs(value - place(pane)[i]) < 1e-9);
   for (const pane of panes) {
     pane.viewer.addHandler('viewport-change', () => {
-      if (leading || !pane.host.clientWidth) return;
+      if (leading || !pane.host.clientWidth || (isEcho(pane) && !pane.hidden)) return;
       leading = true;
       const others = panes.filter((other) => other !== pane && other.host.clientWidth);
       const model = pane.hidden && others.find((other) => !other.hidden);
