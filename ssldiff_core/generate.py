@@ -115,7 +115,7 @@ class Step:
     Args:
         index: steps done.
         total: steps in all; decoding counts as the last one.
-        phase: ``denoise``, then ``done``.
+        phase: ``denoise``, then ``decode`` (before the autoencoder sets to work), then ``done``.
         preview: small picture of the estimate (h, w, 3) uint8.
         eta_s: seconds to go, estimated.
         result: at the last step.
@@ -178,6 +178,7 @@ def generate(
         eta = elapsed / step.index * (step.total - step.index) + 0.1 * elapsed / step.index * step.total
         yield Step(step.index, step.total + 1, "denoise", preview, eta)
     network_s = time.monotonic() - start
+    yield Step(step.index, step.total + 1, "decode", preview, 0.1 * network_s)
     image = decode_canvas(model.autoencoder, step.latents, device=model.device, cancelled=cancelled)
     seconds = {"network": network_s, "decode": time.monotonic() - start - network_s}
     manifest = make_manifest(source, grid, settings, scale, model).with_image(image)

@@ -27,10 +27,12 @@ def make_grid(rows=2, cols=3, encoder_id="tissue-1", dim=DIM, pixel_size_m=1e-6)
 
 def test_every_step_is_yielded_and_the_last_holds_the_result():
     steps = list(generate(make_grid(), Settings(steps=3)))
-    assert [(step.index, step.phase) for step in steps] == [(1, "denoise"), (2, "denoise"), (3, "denoise"), (4, "done")]
+    assert [(step.index, step.phase) for step in steps] == [
+        (1, "denoise"), (2, "denoise"), (3, "denoise"), (3, "decode"), (4, "done"),
+    ]  # fmt: skip
     assert all(step.total == 4 for step in steps)
     assert all(step.preview.shape == (32, 48, 3) for step in steps)
-    assert [step.result is None for step in steps] == [True, True, True, False]
+    assert [step.result is None for step in steps] == [True, True, True, True, False]
     assert steps[-1].result.image.shape == (256, 384, 3)
 
 

@@ -7,7 +7,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from .embedding import NAMESPACE, NOTICE, SOFTWARE
+from ..provenance import NOTICE
+from .embedding import NAMESPACE, SOFTWARE
 from .pixels import TILE_PX, PixelSource, Pyramid
 
 _CLASSIC_BYTES = 2**32 - 2**26

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -123,11 +124,15 @@ def models_folders() -> list[Path]:
 
 
 def list_models() -> list[ModelSpec]:
-    """Every model that is present, each id once."""
+    """Every model that is present, each id once; one with a malformed ``model.json`` is left out, with a warning."""
     found: dict[str, ModelSpec] = {}
     for folder in models_folders():
         for file in sorted(folder.glob("*/model.json")):
-            spec = read_model_spec(file.parent)
+            try:
+                spec = read_model_spec(file.parent)
+            except ModelError as error:
+                warnings.warn(str(error), stacklevel=2)
+                continue
             found.setdefault(spec.id, spec)
     return list(found.values())
 

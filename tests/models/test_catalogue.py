@@ -53,6 +53,8 @@ def test_a_malformed_entry_is_refused(folder):
     file.write_text(json.dumps(record))
     with pytest.raises(ModelError, match="malformed"):
         read_model_spec(folder / "tissue")
+    with pytest.warns(UserWarning, match="malformed"):
+        assert "aerial" in {spec.id for spec in list_models()}
 
 
 def test_a_model_is_loaded_once(folder):
