@@ -53,8 +53,8 @@ def pack_networks(
     guidance: float,
 ) -> None:
     """Writes ``autoencoder/``, ``denoiser/`` (float16) and ``model.json``."""
-    autoencoder.to(torch.float16).save_pretrained(folder / "autoencoder")
-    denoiser.to(torch.float16).save_pretrained(folder / "denoiser")
+    _save(autoencoder, folder / "autoencoder")
+    _save(denoiser, folder / "denoiser")
     record: dict[str, Any] = {
         "id": domain, "family": "native", "version": version, "domain": DRAWS[domain], "encoder_id": f"{domain}-1",
         "condition_dim": denoiser.config.condition_dim, "cell_px": CELL_PX,
@@ -63,3 +63,11 @@ def pack_networks(
         "guidance_scale": guidance, "licence": "Apache-2.0", "paper": PAPER,
     }  # fmt: skip
     (folder / "model.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _save(network: NativeAutoencoder | NativeDenoiser, folder: Path) -> None:
+    """In float16 and diffusers' layout, without the path that diffusers notes of where the network was loaded from."""
+    network.to(torch.float16).save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
