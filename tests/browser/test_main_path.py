@@ -113,7 +113,10 @@ def test_a_reload_keeps_the_document(look: Look) -> None:
 
 
 def test_a_generation_survives_a_reload_and_can_be_cancelled(look: Look) -> None:
-    open_and_read(look)
+    for side in ("Rows", "Columns"):
+        look.page.fill(f"input[aria-label={side}]", "24")  # large: it must outlast the reload
+    look.page.click("text=Start painting")
+    look.page.wait_for_selector(".sd-swatch")
     look.page.click("#advanced > button")
     steps = look.page.get_by_label("number input for Steps")
     steps.fill("100")
