@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from ssldiff_core import EmbeddingGrid, GridGeometry, ModelSpec, Settings, generate, list_models
+from ssldiff_core.models.placement import choose_device, choose_dtype
 
 from .report import parse_arguments, peak_rss_mib, report
 
@@ -57,7 +58,8 @@ def main() -> None:
         if found[f"seconds_{side}"] > float(figures.get(f"seconds_{side}", 0.0)):
             figures |= found
     figures |= {f"peak_mib_{side}": peak_rss_mib(), "repeats": float(repeats), "steps": float(Settings().steps)}
-    report(figures, arguments.json, threads=torch.get_num_threads())
+    precision = str(choose_dtype(choose_device())).removeprefix("torch.")
+    report(figures, arguments.json, threads=torch.get_num_threads(), precision=precision)
 
 
 if __name__ == "__main__":
