@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..models.native import NativeAutoencoder
+from ..models.placement import choose_device
 from .data import CropSampler, TrainingImage
-from .run import Budget, TrainingRun, choose_device
+from .run import Budget, TrainingRun
 
 
 def to_pixels(crops: np.ndarray, device: torch.device) -> Tensor:

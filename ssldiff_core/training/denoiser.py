@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from ..diffusion.field import interpolate_field
 from ..geometry import CELL_PX, LATENT_FACTOR
 from ..models.native import NativeAutoencoder, NativeDenoiser
+from ..models.placement import choose_device
 from .autoencoder import to_pixels
 from .data import TrainingImage, dihedral, sample_weights
 from .patch_encoder import encode_patches, patches_on_lattice
-from .run import Budget, TrainingRun, choose_device
+from .run import Budget, TrainingRun
 
 LATTICE_PX = 64
 """Spacing of cached embeddings; a crop's lattice of cells may start at any of them."""

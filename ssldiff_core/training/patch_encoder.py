@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..geometry import CELL_PX
+from ..models.placement import choose_device
 from .autoencoder import to_pixels
 from .data import CropSampler, TrainingImage
-from .run import Budget, TrainingRun, choose_device
+from .run import Budget, TrainingRun
 
 TIMM_NAME = "resnet10t"
 TIMM_ARGS: dict[str, Any] = {"channels": [48, 96, 192, 384], "stem_width": 16, "num_classes": 128}

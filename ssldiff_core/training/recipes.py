@@ -13,12 +13,12 @@ from torch import nn
 
 from ..errors import SettingsError
 from ..models.native import NativeAutoencoder, NativeDenoiser
+from ..models.placement import choose_device
 from .autoencoder import psnr, train_autoencoder
 from .data import DOMAINS, CropSampler, TrainingImage, load_images
 from .denoiser import CachedImage, cache_images, train_denoiser
 from .pack import pack_encoder, pack_networks
 from .patch_encoder import TIMM_ARGS, TIMM_NAME, encode_patches, standardisation, train_patch_encoder
-from .run import choose_device
 
 STAGES = ("autoencoder", "encoder", "denoiser", "pack")
 REFERENCE_M = {"tissue": 1e-6, "aerial": 0.3}

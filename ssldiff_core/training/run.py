@@ -34,15 +34,6 @@ class Budget:
     decay_share: float = 0.5
 
 
-def choose_device(name: str = "auto") -> torch.device:
-    """CUDA, then MPS, then CPU; or the one named."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 class TrainingRun:
     """Trains one module until its budget is spent; resumes from ``folder / checkpoint.pt`` where that exists.
 
