@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from tests.browser.conftest import Look, cell_centre, drag, looking, open_and_read, start_server, stop_server
-from tests.conftest import TREE
 
 pytestmark = pytest.mark.browser
 
@@ -147,8 +146,6 @@ def test_an_empty_canvas_is_painted_and_generated_from_the_palette_alone(look: L
 
 @pytest.mark.slow
 def test_the_demo_scene_and_the_shipped_weights_make_a_new_image(browser: Any, tmp_path: Path) -> None:
-    if not list((TREE / "assets/scenes").glob("*.tif")) or not list((TREE / "assets/models").glob("*/model.json")):
-        pytest.skip("demo scenes or weights are not here")
     server = start_server(tmp_path / "data", tmp_path / "log.txt")
     try:
         for look in looking(browser, server):
