@@ -1,7 +1,9 @@
-"""Recipe of the native patch encoder: contrastive learning of overlapping patches (SimCLR, arXiv 2002.05709).
+"""Recipe of the native patch encoder: contrast (SimCLR, arXiv 2002.05709), and a thumbnail that the embedding must give.
 
-Two views of a place differ by a shift of up to a fifth of a patch, a flip or quarter turn and a weak change of
-brightness and colour: what remains is tissue and stain, land and season, which is what a user wants to control.
+Two views of a place differ by a shift of up to a fifth of a patch, by sharpness and by a weak change of brightness and
+colour: what remains is tissue and stain, land and season, which is what a user wants to control. Contrast alone forgets
+where in the patch things lie; a linear reading of the embedding must therefore also give the patch's thumbnail, so that
+a grid says which way a road runs. Views are not turned against each other for the same reason.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -23,10 +26,16 @@ from .run import Budget, TrainingRun
 TIMM_NAME = "resnet10t"
 TIMM_ARGS: dict[str, Any] = {"channels": [48, 96, 192, 384], "stem_width": 16, "num_classes": 128}
 SHIFT_PX = 26
+THUMBNAIL_PX = 16
+THUMBNAIL_WEIGHT = 4.0
+"""The thumbnail's share of the loss: its squared error, as a part of its variance, beside the contrast."""
 
 
-class ContrastiveNetwork(nn.Module):
-    """The patch encoder (a timm network) and the projector that the loss looks at."""
+class PatchEncoderNetwork(nn.Module):
+    """The patch encoder (a timm network), the projector that the contrast looks at, and the reading of a thumbnail.
+
+    The thumbnail is read from the standardised embedding at length 1, as the denoiser gets it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,34 +44,42 @@ class ContrastiveNetwork(nn.Module):
         self.encoder = timm.create_model(TIMM_NAME, pretrained=False, **TIMM_ARGS)
         dim = TIMM_ARGS["num_classes"]
         self.projector = nn.Sequential(nn.Linear(dim, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 128))
+        self.standardise = nn.BatchNorm1d(dim, affine=False)
+        self.thumbnail = nn.Sequential(nn.Linear(dim, 512), nn.ReLU(), nn.Linear(512, 3 * THUMBNAIL_PX**2))
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.projector(self.encoder(pixels))  # type: ignore[no-any-return]
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels (n, 3, 128, 128) -> projections (n, 128) and thumbnails (n, 3, 16, 16)."""
+        embedding = self.encoder(pixels)
+        unit = F.normalize(self.standardise(embedding.float()), dim=1) * embedding.shape[1] ** 0.5
+        return self.projector(embedding), self.thumbnail(unit).view(-1, 3, THUMBNAIL_PX, THUMBNAIL_PX)
 
 
-class ContrastiveObjective:
-    """Draws pairs of overlapping patches and contrasts each with all others of the batch."""
+class PatchEncoderObjective:
+    """Draws pairs of overlapping patches, contrasts each with all others of the batch, and compares thumbnails."""
 
-    def __init__(self, network: ContrastiveNetwork, sampler: CropSampler, pairs: int, device: torch.device) -> None:
+    def __init__(self, network: PatchEncoderNetwork, sampler: CropSampler, pairs: int, device: torch.device) -> None:
         from lightly.loss import NTXentLoss
 
         self.network, self.sampler, self.pairs, self.device = network, sampler, pairs, device
-        self.loss = NTXentLoss(temperature=0.2)
+        self.contrast = NTXentLoss(temperature=0.2)
 
     def __call__(self, step: int) -> Tensor:
         places = self.sampler.sample(self.pairs)
         views = torch.cat([self._view(places), self._view(places)]).contiguous(memory_format=torch.channels_last)
-        first, second = self.network(views).float().chunk(2)
-        return self.loss(first, second)  # type: ignore[no-any-return]
+        projections, thumbnails = self.network(views)
+        wanted = F.adaptive_avg_pool2d(views, THUMBNAIL_PX)
+        missed = (thumbnails.float() - wanted).square().mean() / wanted.var().clamp_min(1e-3)
+        return self.contrast(*projections.float().chunk(2)) + THUMBNAIL_WEIGHT * missed  # type: ignore[no-any-return]
 
     def _view(self, places: NDArray[np.uint8]) -> Tensor:
         generator, room = self.sampler.generator, places.shape[1] - CELL_PX
         patches = []
         for place in places:
             row, col = generator.integers(0, room + 1, size=2)
-            patch = np.rot90(place[row : row + CELL_PX, col : col + CELL_PX], int(generator.integers(4)))
-            patches.append(patch[:, ::-1] if generator.random() < 0.5 else patch)
+            patches.append(place[row : row + CELL_PX, col : col + CELL_PX])
         pixels = to_pixels(np.stack(patches), self.device)
+        sharpness = torch.rand(len(pixels), 1, 1, 1, device=self.device)
+        pixels = torch.lerp(F.avg_pool2d(pixels, 5, 1, 2, count_include_pad=False), pixels, sharpness)
         gain = 1 + 0.06 * torch.randn(len(pixels), 3, 1, 1, device=self.device)
         offset = 0.05 * torch.randn(len(pixels), 1, 1, 1, device=self.device)
         return (pixels * gain + offset).clamp(-1, 1)
@@ -72,14 +89,14 @@ def train_patch_encoder(
     images: list[TrainingImage], folder: Path, *, minutes: float, seed: int = 0, pairs: int = 64, lr: float = 2e-3,
     device: str = "auto",
 ) -> nn.Module:  # fmt: skip
-    """Trains for ``minutes`` and returns the averaged timm network, without the projector."""
+    """Trains for ``minutes`` and returns the averaged timm network, without its heads."""
     torch.manual_seed(seed)
     chosen = choose_device(device)
-    network = ContrastiveNetwork()
+    network = PatchEncoderNetwork()
     sampler = CropSampler(images, CELL_PX + SHIFT_PX, seed)
     run = TrainingRun(network, folder, Budget(minutes, lr=lr), device=chosen, ema_decay=0.99)
-    run.fit(ContrastiveObjective(network, sampler, pairs, chosen))
-    average: ContrastiveNetwork = run.average
+    run.fit(PatchEncoderObjective(network, sampler, pairs, chosen))
+    average: PatchEncoderNetwork = run.average
     return average.encoder
 
 
