@@ -121,14 +121,22 @@ class FieldCrops:
 
 
 class VelocityObjective:
-    """Velocity matching with logit-normal noise levels; drops the condition of some crops, and of parts of others."""
+    """Velocity matching with logit-normal noise levels; drops the condition of some crops, and of parts of others.
 
-    def __init__(self, model: NativeDenoiser, crops: FieldCrops, batch: int, device: torch.device) -> None:
+    Args:
+        noise_shift: above 1 moves the noise levels up (Esser et al. 2024, eq. 23), where layouts are decided.
+    """
+
+    def __init__(
+        self, model: NativeDenoiser, crops: FieldCrops, batch: int, device: torch.device, noise_shift: float = 1.0
+    ) -> None:
         self.model, self.crops, self.batch, self.device = model, crops, batch, device
+        self.noise_shift = noise_shift
 
     def __call__(self, step: int) -> Tensor:
         latents, condition, size = (part.to(self.device) for part in self.crops.sample(self.batch))
         level = torch.sigmoid(torch.randn(len(latents), device=self.device))
+        level = self.noise_shift * level / (1 + (self.noise_shift - 1) * level)
         noise = torch.randn_like(latents)
         noisy = torch.lerp(latents, noise, level[:, None, None, None])
         valid = self._validity(latents)
@@ -155,7 +163,8 @@ class VelocityObjective:
 
 def train_denoiser(
     cached: list[CachedImage], folder: Path, *, minutes: float, pixel_size_reference_m: float, seed: int = 0,
-    batch: int = 12, crop_lat: int = 40, lr: float = 4e-3, field_noise: float = 0.3, device: str = "auto",
+    batch: int = 12, crop_lat: int = 40, lr: float = 4e-3, field_noise: float = 0.3, noise_shift: float = 1.0,
+    device: str = "auto",
 ) -> NativeDenoiser:  # fmt: skip
     """Trains for ``minutes`` (going on from the folder's checkpoint) and returns the averaged weights."""
     torch.manual_seed(seed)
@@ -166,6 +175,6 @@ def train_denoiser(
     )  # fmt: skip
     run = TrainingRun(model, folder, Budget(minutes, lr=lr), device=chosen, ema_decay=0.999)
     crops = FieldCrops(cached, crop_lat, seed + run.step, field_noise)
-    run.fit(VelocityObjective(model, crops, batch, chosen))
+    run.fit(VelocityObjective(model, crops, batch, chosen, noise_shift))
     average: NativeDenoiser = run.average
     return average

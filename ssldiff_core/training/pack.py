@@ -29,13 +29,17 @@ def trained_pixel_sizes(domain: str) -> list[float]:
 
 
 def pack_encoder(
-    folder: Path, domain: str, encoder: nn.Module, statistics: tuple[np.ndarray, np.ndarray], cached: list[CachedImage]
-) -> None:
-    """Writes ``encoder.safetensors`` (float16) and ``encoder.json`` with the reference of the training embeddings."""
+    folder: Path, domain: str, encoder: nn.Module, statistics: tuple[np.ndarray, np.ndarray],
+    cached: list[CachedImage], *, version: str,
+) -> None:  # fmt: skip
+    """Writes ``encoder.safetensors`` (float16) and ``encoder.json`` with the reference of the training embeddings.
+
+    The encoder's id is ``DOMAIN-VERSION``: grids of another version are refused, for their numbers mean other things.
+    """
     vectors = np.concatenate([image.embeddings.reshape(-1, image.embeddings.shape[-1]) for image in cached])
     chosen = np.random.default_rng(0).permutation(len(vectors))[:20000]
     spec = EncoderSpec(
-        id=f"{domain}-1", timm_name=TIMM_NAME, timm_args=TIMM_ARGS, patch_px=CELL_PX, input_px=CELL_PX,
+        id=f"{domain}-{version}", timm_name=TIMM_NAME, timm_args=TIMM_ARGS, patch_px=CELL_PX, input_px=CELL_PX,
         dim=TIMM_ARGS["num_classes"], pixel_sizes_m=tuple(trained_pixel_sizes(domain)),
         embedding_mean=tuple(statistics[0].tolist()), embedding_std=tuple(statistics[1].tolist()), normalise=True,
         quantiles=quantiles_from(vectors[chosen].astype(np.float32)),
@@ -52,11 +56,12 @@ def pack_networks(
     version: str,
     guidance: float,
 ) -> None:
-    """Writes ``autoencoder/``, ``denoiser/`` (float16) and ``model.json``."""
+    """Writes ``autoencoder/``, ``denoiser/`` (float16) and ``model.json``, beside the packed encoder that it names."""
     _save(autoencoder, folder / "autoencoder")
     _save(denoiser, folder / "denoiser")
+    encoder_id = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))["id"]
     record: dict[str, Any] = {
-        "id": domain, "family": "native", "version": version, "domain": DRAWS[domain], "encoder_id": f"{domain}-1",
+        "id": domain, "family": "native", "version": version, "domain": DRAWS[domain], "encoder_id": encoder_id,
         "condition_dim": denoiser.config.condition_dim, "cell_px": CELL_PX,
         "pixel_sizes_m": trained_pixel_sizes(domain),
         "latent_factor": LATENT_FACTOR, "latent_channels": autoencoder.config.latent_channels,

@@ -1,4 +1,4 @@
-"""Recipe of the native patch encoder: contrast (SimCLR, arXiv 2002.05709), and a thumbnail that the embedding must give.
+"""Recipe of the native patch encoder: contrast (SimCLR, arXiv 2002.05709), and a thumbnail the embedding must give.
 
 Two views of a place differ by a shift of up to a fifth of a patch, by sharpness and by a weak change of brightness and
 colour: what remains is tissue and stain, land and season, which is what a user wants to control. Contrast alone forgets

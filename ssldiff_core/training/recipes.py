@@ -24,6 +24,7 @@ STAGES = ("autoencoder", "encoder", "denoiser", "pack")
 REFERENCE_M = {"tissue": 1e-6, "aerial": 0.3}
 CROP_LAT = {"tissue": (40, 12), "aerial": (32, 18)}
 """Side of a crop in latents and crops in a batch: aerial training images are 32 latents wide."""
+NOISE_SHIFT = {"tissue": 1.0, "aerial": 1.8}
 COPIES = {"tissue": 3, "aerial": 2}
 """Turned copies of each image in the cache."""
 
@@ -47,7 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", type=Path, required=True, help="model folder to write")
     parser.add_argument("--stages", default=",".join(STAGES), help=f"which of {', '.join(STAGES)} (all)")
     parser.add_argument(
-        "--minutes", type=float, help="for each training stage, instead of the recipe's own 15, 8 and 80"
+        "--minutes", type=float, help="for each training stage, instead of the recipe's own 15, 20 and 80"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
@@ -107,7 +108,7 @@ class Recipe:
         """Trains the patch encoder and measures the mean and deviation of its output."""
         folder = self.work / "encoder"
         network = train_patch_encoder(
-            self.images, folder, minutes=self.minutes or 8, seed=self.seed, device=self.device
+            self.images, folder, minutes=self.minutes or 20, seed=self.seed, device=self.device
         )
         patches = CropSampler(self.images, 128, self.seed + 7).sample(3000)
         mean, deviation = standardisation(encode_patches(network, patches))
@@ -119,13 +120,14 @@ class Recipe:
         side, batch = CROP_LAT[self.domain]
         model = train_denoiser(
             self.cached(), self.work / "denoiser", minutes=self.minutes or 80, crop_lat=side, batch=batch,
-            pixel_size_reference_m=REFERENCE_M[self.domain], seed=self.seed, device=self.device,
+            pixel_size_reference_m=REFERENCE_M[self.domain], noise_shift=NOISE_SHIFT[self.domain], seed=self.seed,
+            device=self.device,
         )  # fmt: skip
         model.save_pretrained(self.work / "denoiser" / "weights")
 
     def run_pack(self) -> None:
         """Writes the model folder."""
-        pack_encoder(self.output, self.domain, self.encoder(), self.statistics(), self.cached())
+        pack_encoder(self.output, self.domain, self.encoder(), self.statistics(), self.cached(), version=self.version)
         denoiser = NativeDenoiser.from_pretrained(self.work / "denoiser" / "weights")
         pack_networks(
             self.output, self.domain, self.autoencoder(), denoiser, version=self.version, guidance=self.guidance
