@@ -50,6 +50,7 @@ from typing import Any
 
 import numpy as np
 
+from .embeddings.arrays import digest_array
 from .embeddings.grid import EmbeddingGrid
 from .errors import ManifestError, SSLDiffError
 from .geometry import GridGeometry
@@ -204,9 +205,7 @@ class Manifest:
 
 def digest_image(image: np.ndarray) -> str:
     """sha256 (hex) of an image's shape, type and bytes."""
-    sha = hashlib.sha256(json.dumps([list(image.shape), str(image.dtype)]).encode())
-    sha.update(np.ascontiguousarray(image).tobytes())
-    return sha.hexdigest()
+    return digest_array(image)
 
 
 def describe_versions(packages: Iterable[str] = ("numpy", "torch", "diffusers")) -> dict[str, str]:

@@ -20,6 +20,9 @@ class Autoencoder(Protocol):
     Attributes:
         factor: canvas pixels along a latent.
         decoder_radius_lat: latents around a position that its decoded pixels depend on.
+
+    One that also has ``encoder_radius_lat`` (latents around a position whose pixels decide its latent) encodes in
+    tiles.
     """
 
     factor: int
@@ -56,11 +59,29 @@ def decode_canvas(
 
 
 @torch.inference_mode()
-def encode_image(autoencoder: Autoencoder, image: NDArray[np.uint8], *, device: torch.device | str = "cpu") -> Tensor:
-    """(h, w, 3) uint8, sides multiples of the factor -> standardised latents (c, h / factor, w / factor) float32."""
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None].float().div(127.5).sub(1.0)
-    dtype = next(autoencoder.parameters()).dtype  # type: ignore[attr-defined]
-    return autoencoder.encode(pixels.to(dtype))[0].float().cpu()
+def encode_image(
+    autoencoder: Autoencoder, image: NDArray[np.uint8], *, device: torch.device | str = "cpu", tile_lat: int = 128,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Tensor:  # fmt: skip
+    """Encode (h, w, 3) uint8, sides multiples of the factor, in tiles with halo -> standardised latents
+    (c, h / factor, w / factor) float32 on the CPU; equal to encoding it whole.
+    """
+    factor = autoencoder.factor
+    shape = (image.shape[0] // factor, image.shape[1] // factor)
+    radius = getattr(autoencoder, "encoder_radius_lat", None)
+    latents: Tensor | None = None
+    for tile in cut_tiles(shape, max(shape) if radius is None else tile_lat, radius or 0):
+        if cancelled():
+            raise Cancelled("encoding the image")
+        rows, cols = (slice(s.start * factor, s.stop * factor) for s in tile.crop)
+        pixels = torch.from_numpy(np.array(image[rows, cols])).to(device).permute(2, 0, 1)[None]
+        scaled = pixels.float().div(127.5).sub(1.0).contiguous(memory_format=torch.channels_last)
+        part = autoencoder.encode(scaled)[0].float().cpu()
+        if latents is None:
+            latents = torch.empty((part.shape[0], *shape))
+        latents[(slice(None), *tile.canvas)] = part[(slice(None), *tile.inside)]
+    assert latents is not None, "an image has at least one tile"
+    return latents
 
 
 def preview_rgb(latents: Tensor, latent_rgb: tuple[tuple[float, ...], ...], max_px: int = 512) -> NDArray[np.uint8]:

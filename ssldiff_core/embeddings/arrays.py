@@ -1,6 +1,9 @@
-"""Arrays that nobody can write to, as frozen dataclasses hold them."""
+"""Arrays as frozen dataclasses hold them: that nobody can write to, and known by their digest."""
 
 from __future__ import annotations
+
+import hashlib
+import json
 
 import numpy as np
 
@@ -12,3 +15,10 @@ def read_only(array: np.ndarray) -> np.ndarray:
     own = np.array(array, order="C", copy=True)
     own.setflags(write=False)
     return own
+
+
+def digest_array(array: np.ndarray) -> str:
+    """sha256 (hex) of an array's shape, type and bytes."""
+    sha = hashlib.sha256(json.dumps([list(array.shape), str(array.dtype)]).encode())
+    sha.update(np.ascontiguousarray(array).tobytes())
+    return sha.hexdigest()

@@ -90,6 +90,8 @@ class NativeAutoencoder(ModelMixin, ConfigMixin):
         )
         self.decoder_radius_lat = 1 + 2 * decoder_blocks[1] + -(-(2 * decoder_blocks[0] + 1) // 2)
         """Latents around a position that its decoded pixels depend on."""
+        self.encoder_radius_lat = 2 * encoder_blocks[1] + -(-(2 * encoder_blocks[0] + 1) // 2)
+        """Latents around a position whose pixels decide its latent."""
 
     def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
         channels = self.config.latent_channels
@@ -109,7 +111,7 @@ class NativeAutoencoder(ModelMixin, ConfigMixin):
         """Pixels (n, 3, h, w) in [-1, 1], sides multiples of 8 -> standardised latents (n, channels, h / 8, w / 8)
         float32.
         """
-        raw = self.encode_raw(pixels).float()
+        raw = self.encode_raw(pixels.to(next(self.parameters()).dtype)).float()
         mean, std = self._statistics(raw)
         return (raw - mean) / std
 

@@ -109,6 +109,9 @@ def test_tiled_decoding_equals_decoding_whole(autoencoder):
     assert np.abs(whole.astype(int) - tiled.astype(int)).max() <= 1
 
 
-def test_encoding_an_image_gives_a_latent_for_every_eight_pixels(autoencoder):
-    image = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
-    assert encode_image(autoencoder, image).shape == (4, 8, 6)
+def test_tiled_encoding_equals_encoding_whole(autoencoder):
+    image = np.random.default_rng(0).integers(0, 256, (264, 200, 3), dtype=np.uint8)
+    whole = encode_image(autoencoder, image, tile_lat=64)
+    assert whole.shape == (4, 33, 25)
+    assert whole.std() > 0.01
+    assert (encode_image(autoencoder, image, tile_lat=8) - whole).abs().max() <= 1e-4 * whole.abs().max()
