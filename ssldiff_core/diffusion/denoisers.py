@@ -45,25 +45,41 @@ class Denoiser(Protocol):
 
 
 class WindowDenoiser(Protocol):
-    """A denoiser trained on patches: it sees a window at a time, with one condition for the whole of it, and estimates
-    ε on a discrete, variance-preserving schedule of T timesteps.
+    """A denoiser trained on patches: it sees a window at a time and estimates ε on a discrete, variance-preserving
+    schedule of T timesteps.
 
     Attributes:
         latent_channels: channels of a latent.
         window_lat: side of the windows it was trained on, in latents.
-        betas, alphas_cumprod: (T,) float64 on the CPU; index t - 1 belongs to the timestep t = 1 … T.
+        cells_per_window: 1: a window has one condition, the field at its centre. k > 1: it has k × k, the raw cells
+            under it in row order, without interpolation.
+        betas, alphas_cumprod: (T,) float64 on the CPU.
     """
 
     latent_channels: int
     window_lat: int
+    cells_per_window: int
     betas: Tensor
     alphas_cumprod: Tensor
 
-    def embed(self, vectors: Tensor, valid: Tensor) -> Tensor:
-        """Raw embeddings (n, dim) and which of them hold (n,) bool -> what the network is told, n first."""
+    def embed(self, vectors: Tensor, valid: Tensor, pixel_size_m: float) -> Tensor:
+        """What the network is told, n first.
 
-    def predict_noise(self, latents: Tensor, timestep: int, context: Tensor) -> Tensor:
-        """ε (n, c, h, w) float32 of latents (n, c, h, w), where they lie."""
+        Args:
+            vectors: raw embeddings (n, dim), or (n, k², dim) where a window has k × k cells.
+            valid: (n,) or (n, k²) bool, which of them hold; the others are the null condition.
+            pixel_size_m: metres along a canvas pixel; a network trained at one size ignores it.
+        """
+
+    def predict_noise(self, latents: Tensor, timestep: float, context: Tensor, alpha: float) -> Tensor:
+        """ε (n, c, h, w) float32 of latents (n, c, h, w), where they lie.
+
+        Args:
+            latents: ``sqrt(ᾱ) x0 + sqrt(1 - ᾱ) ε``.
+            timestep: what a network of timesteps is told, 0 … T; fractions where a scheduler stops between two.
+            context: of :meth:`embed`, n first.
+            alpha: the latents' ᾱ, exactly; a network of timesteps ignores it.
+        """
 
 
 class VelocityDenoiser:

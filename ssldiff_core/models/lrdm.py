@@ -68,8 +68,11 @@ class LRDMDenoiser:
     Attributes:
         latent_channels: channels of a latent.
         window_lat: side of the windows it was trained on, in latents.
+        cells_per_window: 1, a window has one condition.
         betas, alphas_cumprod: (T,) float64 on the CPU; ``alphas_cumprod[t - 1]`` belongs to the timestep t = 1 … T.
     """
+
+    cells_per_window = 1
 
     def __init__(self, unet: Any, embedder: ConditionEmbedder, scheduler: Any) -> None:
         self.unet, self.embedder = unet, embedder
@@ -79,14 +82,14 @@ class LRDMDenoiser:
         self.alphas_cumprod: Tensor = torch.cumprod(1.0 - self.betas, 0)
 
     @torch.inference_mode()
-    def embed(self, vectors: Tensor, valid: Tensor) -> Tensor:
+    def embed(self, vectors: Tensor, valid: Tensor, pixel_size_m: float = 0.0) -> Tensor:
         """Raw embeddings (n, dim) and which of them hold (n,) bool -> context (n, tokens, context_dim)."""
         place = next(self.embedder.parameters())
         context: Tensor = self.embedder(vectors.to(place.device, place.dtype), valid.to(place.device))
         return context
 
     @torch.inference_mode()
-    def predict_noise(self, latents: Tensor, timestep: int, context: Tensor) -> Tensor:
+    def predict_noise(self, latents: Tensor, timestep: float, context: Tensor, alpha: float = 0.0) -> Tensor:
         """ε (n, c, h, w) float32, where ``latents`` (n, c, h, w) lie, estimated at ``timestep``."""
         place = next(self.unet.parameters())
         noise: Tensor = self.unet(

@@ -32,17 +32,17 @@ def make_field(vectors: np.ndarray, valid: np.ndarray | None = None) -> Conditio
 class KnowsTheAnswer:
     """ε such that x0 is everywhere the first number of the condition, or 0 for the null condition."""
 
-    latent_channels, window_lat = 3, 64
+    latent_channels, window_lat, cells_per_window = 3, 64, 1
 
     def __init__(self) -> None:
         self.betas = torch.linspace(0.0015**0.5, 0.0195**0.5, 1000, dtype=torch.float64) ** 2
         self.alphas_cumprod = torch.cumprod(1.0 - self.betas, 0)
         self.batches: list[int] = []
 
-    def embed(self, vectors, valid):
+    def embed(self, vectors, valid, pixel_size_m):
         return (vectors[:, 0] * valid)[:, None, None]
 
-    def predict_noise(self, latents, timestep, context):
+    def predict_noise(self, latents, timestep, context, alpha):
         self.batches.append(len(latents))
         alpha = self.alphas_cumprod[timestep - 1].float()
         return (latents - alpha.sqrt() * context[..., None]) / (1.0 - alpha).sqrt()

@@ -130,7 +130,9 @@ class NotebookEngine:
         side = denoiser.window_lat
         windows = Windows.covering((height, width), side, self.stride_lat or max(1, side * STRIDE_PX // WINDOW_PX))
         vectors, valid = windows.conditions(field)
-        context, null = denoiser.embed(vectors, valid), denoiser.embed(vectors[:1], torch.zeros(1, dtype=torch.bool))
+        pixel_size_m = field.grid.geometry.pixel_size_m
+        context = denoiser.embed(vectors, valid, pixel_size_m)
+        null = denoiser.embed(vectors[:1], torch.zeros_like(valid[:1]), pixel_size_m)
         schedule = notebook_schedule(denoiser.betas, denoiser.alphas_cumprod, steps)
         panorama, epsilon = noise.draw(shape), noise.draw(shape)
         x = math.sqrt(schedule[0].alpha) * panorama + math.sqrt(1.0 - schedule[0].alpha) * epsilon
@@ -140,7 +142,7 @@ class NotebookEngine:
                 if cancelled():
                     raise Cancelled("drawing the image")
                 crops = torch.stack([x[:, rows, cols] for rows, cols in places])
-                guided = _guided_noise(denoiser, crops, step.timestep, context[where], null, guidance_scale)
+                guided = _guided_noise(denoiser, crops, step, context[where], null, guidance_scale)
                 for estimate, (rows, cols) in zip(step.estimate_x0(crops, guided), places, strict=True):
                     x0[:, rows, cols] += estimate
                     coverage[rows, cols] += 1.0
@@ -150,13 +152,14 @@ class NotebookEngine:
 
 
 def _guided_noise(
-    denoiser: WindowDenoiser, crops: Tensor, timestep: int, context: Tensor, null: Tensor, scale: float
+    denoiser: WindowDenoiser, crops: Tensor, step: NotebookStep, context: Tensor, null: Tensor, scale: float
 ) -> Tensor:
     """ε with guidance; the conditional and the null evaluation in one batch."""
     if scale == 1.0:
-        return denoiser.predict_noise(crops, timestep, context)
+        return denoiser.predict_noise(crops, step.timestep, context, step.alpha)
     both = torch.cat([context, null.expand_as(context)])
-    conditional, unconditional = denoiser.predict_noise(torch.cat([crops, crops]), timestep, both).chunk(2)
+    twice = torch.cat([crops, crops])
+    conditional, unconditional = denoiser.predict_noise(twice, step.timestep, both, step.alpha).chunk(2)
     return scale * conditional - (scale - 1.0) * unconditional
 
 
