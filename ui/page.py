@@ -16,7 +16,7 @@ from .config import static_version
 from .theme import page_theme as page_theme
 from .workspace import Workspace
 
-STYLES = ("base", "shell", "stage", "palette", "start", "gradio")
+STYLES = ("base", "shell", "stage", "palette", "start", "compare", "documents", "gradio")
 SETTING_NOTES = {
     "seed": "Same seed, same image; another gives a variation.",
     "steps": "More are finer and slower; 20 is usually enough.",

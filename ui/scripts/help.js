@@ -6,7 +6,7 @@ import { icon } from './icons.js';
 const SHEET = [
   ['Tools', [['B', 'Brush'], ['M', 'Rectangle'], ['G', 'Fill connected cells'], ['I', 'Eyedropper (Alt while painting)'], ['E', 'Erase'], ['R', 'Pick a region'], ['H', 'Move the view (Space while painting)']]],
   ['Painting', [['[ ]', 'Brush smaller, larger'], ['1 – 9', 'Select a swatch'], ['Ctrl Z', 'Undo'], ['Ctrl Shift Z', 'Redo'], ['Shift click', 'With the eyedropper: a swatch of one cell']]],
-  ['View', [['\\', 'Grid on, off'], ['V', 'Side by side, reference, result'], ['F', 'Fit the region'], ['+ −', 'Zoom'], ['Wheel', 'Zoom at the pointer']]],
+  ['View', [['\\', 'Grid on, off'], ['V', 'Side by side, curtain, blink, one alone'], ['X', 'Blink: the other of reference and result'], ['F', 'Fit the region'], ['+ −', 'Zoom'], ['Wheel', 'Zoom at the pointer']]],
   ['Image', [['Ctrl Enter', 'Generate'], ['Esc', 'Cancel'], ['?', 'This sheet']]],
 ];
 

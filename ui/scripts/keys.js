@@ -7,7 +7,7 @@ import { redoEdit, toggleOverlay, undoEdit } from './painter.js';
 import { closeHelp, helpIsOpen, toggleHelp } from './help.js';
 
 const TOOL_KEYS = { h: 'pan', r: 'region', b: 'brush', m: 'rectangle', g: 'fill', i: 'pick', e: 'erase' };
-const VIEWS = ['both', 'reference', 'result'];
+const VIEWS = ['both', 'curtain', 'blink', 'reference', 'result'];
 
 export function bindKeys() {
   document.addEventListener('keydown', (event) => {
@@ -54,6 +54,7 @@ function pressOnDocument(event, key) {
   if (key === '\\') return toggleOverlay(), true;
   if (key === 'f') return emit('fit'), true;
   if (key === 'v') return nextView();
+  if (key === 'x') return emit('flip'), true;
   if (key === '+' || key === '=') return emit('zoom', 1.4), true;
   if (key === '-') return emit('zoom', 1 / 1.4), true;
   return false;

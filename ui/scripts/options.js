@@ -1,9 +1,10 @@
 // The bar above the panes: what the tool in hand can do, and how the views are shown.
 
 import { ask, attempt, emit, grid, on, scene, state, swatches } from './store.js';
-import { formatArea, formatLength, h, whole } from './format.js';
+import { formatArea, h, whole } from './format.js';
 import { icon } from './icons.js';
-import { pixelSizes, regionModel, regionPixelSize, resizeCells, setRegion, suggestRegion } from './region.js';
+import { regionModel, regionPixelSize, setRegion, suggestRegion } from './region.js';
+import { sizeChoice, tooFew } from './sizes.js';
 import { activeJob } from './live.js';
 
 const HINTS = {
@@ -66,12 +67,9 @@ function regionOptions() {
       state.pixelSize = null;
       setRegion(suggestRegion());
     }),
-    choice('Pixel size', pixelSizes().map((one) => [one, formatLength(one)]), size, (value) => {
-      state.pixelSize = Number(value);
-      resizeCells();
-    }),
+    sizeChoice(),
     h('span.sd-readout', { id: 'sd-readout' }, region ? readout(region, model, size) : 'Drag on the reference to pick a region.'),
-    region && Math.min(region.rows, region.cols) < 4 ? h('span.sd-warn', {}, 'Under 4 × 4 cells there is little to compose with.') : null,
+    region && tooFew(region) ? h('span.sd-warn', { id: 'sd-too-few', title: 'Under 4 × 4 cells there is little to compose with' }, '⚠ Under 4 × 4 cells') : null,
     read,
     grid() ? h('button', { type: 'button', onclick: () => { state.tool = 'brush'; state.region = null; emit('tool'); emit('region'); } }, 'Keep the old region') : null,
   ].filter(Boolean);
@@ -148,7 +146,7 @@ function opacityControl() {
 
 function viewControl() {
   const group = h('div.sd-segments.sd-view-choice', { role: 'radiogroup', 'aria-label': 'View' });
-  for (const [value, name, title] of [['both', 'both', 'Side by side (V)'], ['reference', 'one', 'Reference only'], ['result', 'other', 'Result only']]) {
+  for (const [value, name, title] of [['both', 'both', 'Side by side (V)'], ['curtain', 'curtain', 'Curtain: draw it aside between reference and result'], ['blink', 'blink', 'Blink: one over the other (X)'], ['reference', 'one', 'Reference only'], ['result', 'other', 'Result only']]) {
     group.append(h('button', { type: 'button', role: 'radio', title, 'aria-label': title, html: icon(name, 16), 'data-value': value, onclick: () => {
       state.view = value;
       emit('view');

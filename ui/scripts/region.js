@@ -57,10 +57,27 @@ export function setRegion(region) {
   emit('region');
 }
 
-/** The same place with cells of another size. */
-export function resizeCells() {
-  if (!state.region) return;
-  setRegion(suggestRegion());
+/** Whole cells of a size that fit into the picked place: {rows, cols, cell}; rows or cols are 0 where none fits. */
+export function cellsAt(size) {
+  const { rows, cols } = state.region;
+  const [high, wide] = state.region.extent ?? [rows * regionCell(), cols * regionCell()];
+  const cell = regionModel().cell_px * size / scene().pixel_size_m;
+  return { rows: Math.floor(high / cell + 0.01), cols: Math.floor(wide / cell + 0.01), cell };
+}
+
+/** The same place with cells of another size; what was picked is remembered, so that going back is exact. */
+export function resizeCells(size) {
+  if (!state.region) {
+    state.pixelSize = size;
+    return setRegion(suggestRegion());
+  }
+  const old = state.region;
+  const extent = old.extent ?? [old.rows * regionCell(), old.cols * regionCell()];
+  const corner = old.corner ?? [old.x, old.y];
+  const { rows, cols, cell } = cellsAt(size);
+  state.pixelSize = size;
+  const [x, y] = [corner[0] + (extent[1] - cols * cell) / 2, corner[1] + (extent[0] - rows * cell) / 2];
+  return setRegion({ ...settle({ x, y, rows, cols }, cell), extent, corner });
 }
 
 /** A drag on the reference; returns what to do on move. `[x, y]` are level-0 pixels. */

@@ -2,7 +2,8 @@
 
 import { ask, attempt, on, read, ServerError, state, url } from './store.js';
 import { openDocument, showDocument } from './live.js';
-import { formatAge, formatBytes, h } from './format.js';
+import { fileBrowser, picture, thumbnail } from './browse.js';
+import { formatAge, h } from './format.js';
 import { icon } from './icons.js';
 
 let host = null;
@@ -52,7 +53,7 @@ function sections(library) {
         library.recent.length ? section('Continue', h('div.sd-list', {}, ...library.recent.slice(0, 6).map(documentRow))) : null),
       h('div', {},
         section('Your file', uploadBox()),
-        library.has_root ? section('Folder on the server', fileList(files)) : files.length ? section('Uploaded before', fileList(files)) : null,
+        library.has_root ? section('Folder on the server', fileBrowser(files, openScene)) : files.length ? section('Uploaded before', fileBrowser(files, openScene)) : null,
         palettes.length ? section('Empty canvas', canvasForm(palettes)) : null)),
     library.models.length ? null : h('p.sd-empty', {}, 'No model weights are installed: scenes can be looked at, but not read or generated.'),
   ].filter(Boolean);
@@ -65,29 +66,7 @@ function sceneCard(scene) {
     h('img', { src: thumbnail(scene), alt: '', loading: 'lazy' }), h('span', {}, h('strong', {}, title(scene.name)), h('span', {}, 'Synthetic, made by ssldiff')));
 }
 
-const thumbnail = (scene) => url(`thumbnails/${scene.id}/${scene.version}.jpg`);
 const title = (name) => name.replace(/(\.ome)?\.[^.]+$/, '').replaceAll('_', ' ').replace(/^./, (letter) => letter.toUpperCase());
-
-function fileList(files) {
-  if (!files.length) return h('p.sd-empty', {}, 'The folder has no scenes.');
-  const list = h('div.sd-list.sd-files', {}, ...files.map((scene) => h('button.sd-file', { type: 'button', 'data-scene': scene.id, onclick: (event) => openScene(scene, event.currentTarget) },
-    picture(scene), h('span.sd-file-name', {}, scene.name, scene.folder ? h('small', {}, scene.folder) : null), h('small', {}, formatBytes(scene.size_bytes)))));
-  if (files.length < 9) return list;
-  const search = h('input', { type: 'search', placeholder: `Search ${files.length} files`, 'aria-label': 'Search the files', oninput: () => {
-    const wanted = search.value.toLowerCase();
-    for (const row of list.children) row.hidden = !row.textContent.toLowerCase().includes(wanted);
-  } });
-  return h('div', {}, search, list);
-}
-
-/** A thumbnail, or a plain frame where the file cannot be read. */
-function picture(scene) {
-  const image = h('img', { alt: '', loading: 'lazy' });
-  fetch(thumbnail(scene), { method: 'GET' }).then(async (response) => {
-    if (response.status === 200) image.src = URL.createObjectURL(await response.blob());
-  }, () => {});
-  return image;
-}
 
 function documentRow(document) {
   const last = document.results.at(-1);

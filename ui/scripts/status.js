@@ -74,5 +74,6 @@ function drawScale(host, pane) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const length = [5, 2, 1].map((step) => step * power).find((step) => step <= rough) ?? power;
   host.style.width = `${length / metres}px`;
-  host.textContent = formatLength(length);
+  if (!host.firstChild) host.append(h('span.sd-scale-label'));
+  host.firstChild.textContent = formatLength(length);
 }

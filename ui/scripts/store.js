@@ -27,7 +27,7 @@ export const state = {
   swatch: 0, // index in the palette
   hoverSwatch: null,
   overlay: { reference: true, result: false, opacity: 0.5 },
-  view: 'both', // both | reference | result
+  view: 'both', // both | curtain | blink | reference | result
   resultId: null,
   region: null, // {x, y, rows, cols} in level-0 pixels and cells, while it is being picked
   pixelSize: null, // metres of a canvas pixel, chosen for the next reading

@@ -8,6 +8,7 @@ import { drawGrid, drawRegion } from './overlay.js';
 import { attachGestures, footprint, spaceHeld, stroke } from './gestures.js';
 import { regionCell } from './region.js';
 import { Pane, synchronise } from './pane.js';
+import { mountCompare } from './compare.js';
 import { mountOptions } from './options.js';
 import { mountStart } from './start.js';
 import { mountStatus } from './status.js';
@@ -24,6 +25,7 @@ export async function mount(element, { trigger, props, watch }) {
   watch('value', () => receiveValue(props.value));
   makePanes(stage);
   mountOptions(stage.options);
+  mountCompare(stage.panes);
   mountStatus(stage.status, stage.scales, { reference, result });
   mountResults(stage.resultUi, stage.strip);
   mountStart(stage.start);
