@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from .provenance import Manifest, describe_machine
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .diffusion.appearance import Appearance
+    from .diffusion.reference import Reference
     from .models.catalogue import Model
 
 ENGINES = ("dense",)
@@ -131,7 +133,8 @@ class Step:
 
 def generate(
     source: EmbeddingGrid | Layout, settings: Settings | None = None, *, model: Model | None = None,
-    preview_px: int = PREVIEW_PX, cancelled: Callable[[], bool] = lambda: False,
+    reference: Reference | None = None, appearance: Appearance | None = None, preview_px: int = PREVIEW_PX,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step]:  # fmt: skip
     """Draw the large image that a grid describes.
 
@@ -142,6 +145,8 @@ def generate(
         source: the grid, or a layout (its edits go into the manifest).
         settings: how to draw.
         model: loaded model; by default the shipped one for the grid's encoder.
+        reference: what to start from instead of pure noise, and how much of it to forget.
+        appearance: the colours that the finished image is given; its shapes stay.
         preview_px: longest side of the previews.
         cancelled: looked at before every tile.
 
@@ -155,6 +160,7 @@ def generate(
     from .diffusion.engines import DenseEngine
     from .diffusion.field import ConditioningField
     from .diffusion.noise import PositionNoise
+    from .diffusion.reference import start_of
     from .diffusion.schedule import get_solver, noise_levels
     from .models.catalogue import find_model_for, load_model
 
@@ -167,21 +173,28 @@ def generate(
         model = load_model(spec.id, device=settings.device, precision=settings.precision)
     model.spec.check_grid(grid)
     scale = model.spec.guidance_scale if settings.guidance_scale is None else settings.guidance_scale
-    run = DenseEngine(settings.tile_lat).run(
-        GuidedDenoiser(model.denoiser, scale), ConditioningField(grid), PositionNoise(settings.seed), solver,
-        noise_levels(settings.steps), cancelled,
+    start = start_of(
+        reference, PositionNoise(settings.seed), noise_levels(settings.steps), model.autoencoder, grid.geometry,
+        model.device,
     )  # fmt: skip
-    start = time.monotonic()
+    run = start.unchanged() or DenseEngine(settings.tile_lat).run(
+        GuidedDenoiser(model.denoiser, scale), ConditioningField(grid), start.noise, solver, start.levels, cancelled
+    )
+    began = time.monotonic()
     for step in run:
-        elapsed = time.monotonic() - start
+        elapsed = time.monotonic() - began
         preview = preview_rgb(step.x0, model.latent_rgb, preview_px)
         eta = elapsed / step.index * (step.total - step.index) + 0.1 * elapsed / step.index * step.total
         yield Step(step.index, step.total + 1, "denoise", preview, eta)
-    network_s = time.monotonic() - start
+    network_s = time.monotonic() - began
     yield Step(step.index, step.total + 1, "decode", preview, 0.1 * network_s)
     image = decode_canvas(model.autoencoder, step.latents, device=model.device, cancelled=cancelled)
-    seconds = {"network": network_s, "decode": time.monotonic() - start - network_s}
-    manifest = make_manifest(source, grid, settings, scale, model).with_image(image)
+    seconds = {"network": network_s, "decode": time.monotonic() - began - network_s}
+    manifest = make_manifest(source, grid, settings, scale, model)
+    manifest = replace(manifest, reference=start.record, parents=start.parents)
+    if appearance is not None:
+        image, manifest = appearance.match(image), replace(manifest, appearance=appearance.to_json())
+    manifest = manifest.with_image(image)
     result = Result(image, step.latents, manifest, grid.geometry, seconds)
     yield Step(step.total + 1, step.total + 1, "done", preview, 0.0, result)
 
@@ -202,12 +215,23 @@ def make_manifest(
     )  # fmt: skip
 
 
-def replay(manifest: Manifest, *, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Step]:
+def replay(
+    manifest: Manifest, *, reference_image: NDArray[np.uint8] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[Step]:  # fmt: skip
     """Draw a manifest's image again. Bit-equal on the same machine, versions and number of threads.
 
+    Args:
+        manifest: of the image.
+        reference_image: (h, w, 3) uint8 that a variation started from, where the manifest does not hold it itself.
+        cancelled: looked at before every tile.
+
     Raises:
-        SettingsError: where the weights are not those that drew it.
+        ModelError: where the weights are not those that drew it.
+        ManifestError: where it needs a reference that is not given, or not this one.
     """
+    from .diffusion.appearance import appearance_from_json
+    from .diffusion.reference import reference_from_record
     from .errors import ModelError
     from .models.catalogue import get_model_spec, load_model
 
@@ -219,4 +243,8 @@ def replay(manifest: Manifest, *, cancelled: Callable[[], bool] = lambda: False)
             f"it was drawn by {manifest.model_digest[:12]}", "Install the version of ssldiff that the manifest names",
         )  # fmt: skip
     model = load_model(spec.id, device=settings.device, precision=settings.precision)
-    yield from generate(manifest.grid, settings, model=model, cancelled=cancelled)
+    reference = reference_from_record(manifest.reference, reference_image, manifest.parents)
+    appearance = appearance_from_json(manifest.appearance)
+    yield from generate(
+        manifest.grid, settings, model=model, reference=reference, appearance=appearance, cancelled=cancelled
+    )

@@ -13,6 +13,9 @@ A manifest is one JSON object, written beside every result and inside it::
       "edits": [{…}, …],                  what was done to the source's grid, in order (layouts.edit_to_json); already
                                           contained in "grid"
       "parents": ["<digest>", …],         digests of the manifests this run continues, oldest first
+      "reference": {"strength": 0.5, "digest": "<sha256 of its latents>", "name": …, "path": …, "latents": "<base64>"},
+                                          what a variation started from (diffusion.reference), or null
+      "appearance": {"kind": "stains", …},              the colours it was given (diffusion.appearance), or null
       "bit_exact": true,                  replay on the same machine, device and versions gives the same bytes
       "image": {"digest": "<sha256>", "shape": [height, width, 3]},     or null before there is an image
       "versions": {"python": …, "ssldiff": …, "torch": …, "numpy": …},
@@ -72,6 +75,8 @@ class Manifest:
         settings: JSON-able; as ``generate.Settings`` takes them, device and precision as they were asked for.
         edits: JSON-able records of what led from the source's grid to ``grid``, in order.
         parents: digests of the manifests that this run continues, oldest first.
+        reference: JSON-able; what a variation started from, empty for a run from noise.
+        appearance: JSON-able; the colours that the image was given, empty where they are the model's own.
         bit_exact: whether a replay on the same machine, device and versions is promised to be equal in every bit.
         image_digest: :func:`digest_image` of the result; empty before there is one.
         image_shape: (height, width, 3) of the result; empty before there is one.
@@ -89,6 +94,8 @@ class Manifest:
     settings: Mapping[str, Any]
     edits: tuple[Mapping[str, Any], ...] = ()
     parents: tuple[str, ...] = ()
+    reference: Mapping[str, Any] = field(default_factory=dict)
+    appearance: Mapping[str, Any] = field(default_factory=dict)
     bit_exact: bool = False
     image_digest: str = ""
     image_shape: tuple[int, ...] = ()
@@ -102,7 +109,7 @@ class Manifest:
                 raise ManifestError(
                     "make a manifest", f"{name} is empty", "a manifest names the weights that drew the image"
                 )
-        for name in ("settings", "versions", "machine"):
+        for name in ("settings", "reference", "appearance", "versions", "machine"):
             object.__setattr__(self, name, MappingProxyType(_plain(name, dict(getattr(self, name)))))
         edits = tuple(MappingProxyType(_plain("edits", dict(edit))) for edit in self.edits)
         object.__setattr__(self, "edits", edits)
@@ -123,6 +130,10 @@ class Manifest:
     def digest(self) -> str:
         """sha256 (hex) of what decides the image: weights, grid, settings, earlier runs; not of time and place."""
         facts = [self.model_id, self.model_digest, self.grid.digest, dict(self.settings), list(self.parents)]
+        if self.reference:
+            facts.append([self.reference["digest"], self.reference["strength"]])
+        if self.appearance:
+            facts.append(dict(self.appearance))
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def with_image(self, image: np.ndarray) -> Manifest:
@@ -143,6 +154,8 @@ class Manifest:
                 "settings": dict(self.settings),
                 "edits": [dict(edit) for edit in self.edits],
                 "parents": list(self.parents),
+                "reference": dict(self.reference) or None,
+                "appearance": dict(self.appearance) or None,
                 "bit_exact": self.bit_exact,
                 "image": image,
                 "versions": dict(self.versions),
@@ -175,6 +188,8 @@ class Manifest:
                 settings=record["settings"],
                 edits=tuple(record["edits"]),
                 parents=tuple(record["parents"]),
+                reference=record.get("reference") or {},
+                appearance=record.get("appearance") or {},
                 bit_exact=bool(record["bit_exact"]),
                 image_digest=str(image["digest"]),
                 image_shape=tuple(image["shape"]),

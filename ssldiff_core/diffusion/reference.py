@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from ..embeddings.arrays import digest_array
 from ..errors import GridError, ManifestError, SettingsError
 from ..geometry import Box, GridGeometry, format_length
 from .autoencoder import Autoencoder, encode_image
+from .engines import EngineStep
 from .noise import NoiseSource
 
 if TYPE_CHECKING:
@@ -135,6 +136,56 @@ def levels_from(levels: tuple[float, ...], strength: float) -> tuple[float, ...]
     return (strength, *below)
 
 
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where a run begins.
+
+    Args:
+        noise: what the engine reads its first canvas from.
+        levels: descending noise levels from there to 0.
+        latents: of the reference; None for a run from pure noise.
+        record: what the manifest holds of the reference; empty without one.
+        parents: digests of the manifests that made the reference.
+    """
+
+    noise: NoiseSource
+    levels: tuple[float, ...]
+    latents: Tensor | None = field(default=None, repr=False)
+    record: Mapping[str, Any] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+
+    def unchanged(self) -> Iterator[EngineStep] | None:
+        """The run of a strength of 0, whose one step is the reference itself; None where there is something to do."""
+        if len(self.levels) > 1 or self.latents is None:
+            return None
+        return iter([EngineStep(1, 1, self.latents, self.latents)])
+
+
+def start_of(
+    reference: Reference | None, noise: NoiseSource, levels: tuple[float, ...], autoencoder: Autoencoder,
+    geometry: GridGeometry, device: torch.device | str = "cpu",
+) -> Start:  # fmt: skip
+    """Where a run begins on the straight path.
+
+    Args:
+        reference: None for a run from pure noise.
+        noise: standard normal, of the run's seed.
+        levels: of an ordinary run, from 1 down to 0.
+        autoencoder: encodes the reference, where the autoencoder's ``device`` is.
+        geometry: of the canvas.
+
+    Raises:
+        GridError: where the reference is not as large as the canvas.
+    """
+    if reference is None:
+        return Start(noise, levels)
+    latents = reference.to_latents(autoencoder, geometry, device)
+    record = reference.to_record(latents)
+    rest = levels_from(levels, reference.strength)
+    start = NoisedReference(latents, noise, 1.0 - rest[0], rest[0])
+    return Start(start, rest, latents, record, reference.parents)
+
+
 def reference_from_scene(
     scene: Scene, grid: EmbeddingGrid, strength: float, *, path: str = "", parents: tuple[str, ...] = ()
 ) -> Reference:
@@ -164,12 +215,15 @@ def reference_from_scene(
 
 def reference_from_record(
     record: Mapping[str, Any], image: NDArray[np.uint8] | None = None, parents: tuple[str, ...] = ()
-) -> Reference:
-    """The reference of a manifest: from the latents inside, or from the image where it is given.
+) -> Reference | None:
+    """The reference of a manifest: from the latents inside, or from the image where it is given; None for an empty
+    record.
 
     Raises:
         ManifestError: where the latents are damaged, neither is to be had, or the image is another one.
     """
+    if not record:
+        return None
     asked = "replay a variation"
     source = {name: record[name] for name in ("name", "path") if name in record}
     name = record.get("name", "the image that it started from")
