@@ -2,8 +2,9 @@
 
 from .apply import apply_edits
 from .clustering import palette_from_grid, swatch_from_cells
-from .edits import Blend, Copy, Edit, Erase, Fill, Paint, Vary, edit_from_json, edit_to_json
+from .edits import Blend, Copy, Edit, Erase, Fill, Paint, Paste, Vary, edit_from_json, edit_to_json
 from .layout import Layout, empty_layout, label_map
+from .mixing import mix_swatches, nearest_cells
 from .palette import Palette
 from .swatch import DEFAULT_COLOURS, Swatch, default_colour
 
@@ -17,6 +18,7 @@ __all__ = [
     "Layout",
     "Paint",
     "Palette",
+    "Paste",
     "Swatch",
     "Vary",
     "apply_edits",
@@ -25,6 +27,8 @@ __all__ = [
     "edit_to_json",
     "empty_layout",
     "label_map",
+    "mix_swatches",
+    "nearest_cells",
     "palette_from_grid",
     "swatch_from_cells",
 ]

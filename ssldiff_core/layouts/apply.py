@@ -11,7 +11,7 @@ from ..embeddings.grid import EmbeddingGrid
 from ..errors import LayoutError
 from .chance import draw_normal, draw_uniform, pick_index
 from .directions import nearest_direction, slerp, turn
-from .edits import Cells, Copy, Edit, Erase, Fill, Stroke, Vary
+from .edits import Cells, Copy, Edit, Erase, Fill, Paste, Stroke, Vary
 from .palette import Palette
 from .swatch import Swatch
 
@@ -93,6 +93,8 @@ def edit_values(state: GridState, palette: Palette | None, edit: Edit) -> CellVa
         )
     if isinstance(edit, Vary):
         return _vary_values(state, palette, edit, before)
+    if isinstance(edit, Paste):
+        return _paste_values(palette, edit, before)
     return _stroke_values(palette, edit, before)
 
 
@@ -152,6 +154,17 @@ def _copy_values(state: GridState, edit: Copy) -> CellValues:
     row, col = (index.ravel() for index in np.meshgrid(rows, cols, indexing="ij"))
     source = state.at(top + row, left + col)
     return CellValues(to_row + row, to_col + col, source.vectors, source.valid, source.painted)
+
+
+def _paste_values(palette: Palette | None, edit: Paste, before: CellValues) -> CellValues:
+    block = need_palette(palette, "Paste").find(edit.block).texture
+    rows, cols = before.rows - edit.target[0], before.cols - edit.target[1]
+    height, width = (0, 0) if block is None else block.shape[:2]
+    if block is None or ((rows < 0) | (rows >= height) | (cols < 0) | (cols >= width)).any():
+        found = f"its block is of {height} × {width} cells"
+        raise LayoutError("apply a Paste", found, "each cell lies in the block laid at the target")
+    painted = np.array([kind or None for kind in edit.kinds or [""] * len(rows)], dtype=object)
+    return CellValues(before.rows, before.cols, block[rows, cols], np.ones(len(rows), dtype=bool), painted)
 
 
 def _kept(length: int, start: int, target: int, limit: int) -> np.ndarray:

@@ -123,11 +123,39 @@ class Vary:
             raise LayoutError("make a Vary", f"its swatches are {self.swatches}", "a swatch is given by its id")
 
 
-Edit = Paint | Blend | Fill | Copy | Erase | Vary
+@dataclass(frozen=True)
+class Paste:
+    """Put embeddings that were copied, here or in another layout, where the cells are.
+
+    ``block`` is the id of a swatch that the palette keeps out of sight (:meth:`Palette.keep`): its texture is the
+    block, whose top-left cell comes to ``target``. ``kinds``, one for each of the sorted ``cells``, are the ids of the
+    swatches that these were painted with, empty for none; left out altogether, cells are of their nearest swatch.
+    """
+
+    cells: Cells
+    block: str
+    target: tuple[int, int]
+    kinds: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_cells(self)
+        object.__setattr__(self, "target", _whole_numbers(self.target, 2, "Paste", "target"))
+        object.__setattr__(self, "kinds", tuple(self.kinds))
+        if not isinstance(self.block, str) or not self.block:
+            raise LayoutError("make a Paste", f"its block is {self.block!r}", "a block is given by its id")
+        if not all(isinstance(kind, str) for kind in self.kinds) or len(self.kinds) not in (0, len(self.cells)):
+            raise LayoutError(
+                "make a Paste",
+                f"it has {len(self.kinds)} kinds for {len(self.cells)} cells",
+                "each cell has one, or none",
+            )
+
+
+Edit = Paint | Blend | Fill | Copy | Erase | Vary | Paste
 Stroke = Paint | Blend | Fill
 """The edits that bring a swatch."""
 
-_KINDS: dict[str, type[Edit]] = {kind.__name__.lower(): kind for kind in (Paint, Blend, Fill, Copy, Erase, Vary)}
+_KINDS: dict[str, type[Edit]] = {kind.__name__.lower(): kind for kind in (Paint, Blend, Fill, Copy, Erase, Vary, Paste)}
 
 
 def edit_to_json(edit: Edit) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ..embeddings.grid import EmbeddingGrid
 from ..errors import LayoutError
 from ..geometry import CELL_PX, GridGeometry
 from .apply import CellValues, GridState, edit_values, need_palette
-from .edits import Blend, Edit, Fill, Paint, Vary
+from .edits import Blend, Edit, Fill, Paint, Paste, Vary
 from .labels import flood, state_labels
 from .palette import Palette
 
@@ -138,6 +138,8 @@ class Layout:
 
 
 def _swatch_of(edit: Edit) -> tuple[str, ...]:
+    if isinstance(edit, Paste):
+        return (edit.block,)
     return (edit.swatch,) if isinstance(edit, Paint | Blend | Fill) else ()
 
 

@@ -137,6 +137,30 @@ class Palette:
         rest = tuple(merged if s is parts[0] else s for s in self.swatches if s is parts[0] or s not in parts)
         return self._retire(parts, rest)
 
+    def keep(self, swatch: Swatch) -> Palette:
+        """With a swatch that is known but not shown: what a paste was copied from."""
+        known = {other.id for other in (*self.swatches, *self.retired)}
+        return self if swatch.id in known else replace(self, retired=(*self.retired, swatch.without_pictures()))
+
+    def take(self, other: Palette, *, beside: bool = False) -> Palette:
+        """With the swatches of another palette in place of its own, which are retired; or ``beside`` them.
+
+        A swatch that comes beside its equal is left out, one of a name that is there gets a number.
+
+        Raises:
+            LayoutError: where the other is of another encoder, dimension or pixel size.
+        """
+        ratio = other.pixel_size_m / self.pixel_size_m
+        same_scale = 1 / PIXEL_SIZE_TOLERANCE - 1e-9 <= ratio <= PIXEL_SIZE_TOLERANCE + 1e-9
+        if (other.encoder_id, other.dim) != (self.encoder_id, self.dim) or not same_scale:
+            theirs, own = (f"{p.encoder_id} at {format_length(p.pixel_size_m)}" for p in (other, self))
+            raise LayoutError("use this palette here", f"it is of {theirs}", f"the grid is of {own}", "Choose another")
+        if beside:
+            return _beside(self, other.swatches)
+        shown = {swatch.id for swatch in other.swatches}
+        gone = [swatch for swatch in self.swatches if swatch.id not in shown]
+        return self._retire(gone, other.swatches)
+
     def reorder(self, keys: Sequence[str]) -> Palette:
         """With the swatches in another order.
 
@@ -200,6 +224,15 @@ class Palette:
         known = {swatch.id for swatch in self.retired}
         fresh = tuple(swatch.without_pictures() for swatch in gone if swatch.id not in known)
         return replace(self, swatches=left, retired=(*self.retired, *fresh))
+
+
+def _beside(palette: Palette, others: Sequence[Swatch]) -> Palette:
+    for swatch in others:
+        if swatch.id in {own.id for own in palette.swatches}:
+            continue
+        names = (swatch.name, *(f"{swatch.name} {n}" for n in range(2, len(palette.names) + 3)))
+        palette = palette.add(replace(swatch, name=next(name for name in names if name not in palette.names)))
+    return palette
 
 
 def _merge_swatches(parts: Sequence[Swatch], name: str) -> Swatch:
