@@ -10,8 +10,8 @@ import base64
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ssldiff_core.geometry import format_length
 
 if TYPE_CHECKING:
     from ssldiff_core.embeddings.grid import EmbeddingGrid
-    from ssldiff_core.layouts.edits import Edit
+    from ssldiff_core.layouts.edits import Edit, Erase, Paint
     from ssldiff_core.layouts.layout import Layout
     from ssldiff_core.layouts.palette import Palette
 
@@ -83,7 +83,9 @@ class Document:
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
         self.saved_version = -1
+        self.palette_history: list[tuple[str, Palette]] = []
         self._labels: tuple[Layout, np.ndarray, np.ndarray] | None = None
+        self._stroke: tuple[str, Paint | Erase] | None = None
 
     def set_scene(self, scene: SceneRef | None, model_id: str) -> None:
         """Show another scene, or the same with another pixel size."""
@@ -117,6 +119,30 @@ class Document:
         with self.lock:
             self.layout = self.need_layout().apply(edit)
             self._changed()
+
+    def continue_stroke(self, edit: Paint | Erase, stroke: str) -> None:
+        """Apply a piece of a stroke that is under way: its pieces become one edit, which one undo takes back.
+
+        Raises:
+            LayoutError: where it does not fit; the pieces before stay.
+        """
+        with self.lock:
+            layout, known = self.need_layout(), self._stroke
+            if known is not None and known[0] == stroke and layout.edits[-1:] == known[1:]:
+                before = known[1]
+                if replace(before, cells=edit.cells) == edit:
+                    edit, layout = replace(edit, cells=(*before.cells, *edit.cells)), layout.undo()
+            self.layout = layout.apply(edit)
+            self._stroke = (stroke, cast("Paint | Erase", self.layout.edits[-1]))
+            self._changed()
+
+    def abandon_stroke(self, stroke: str) -> None:
+        """Take back what of a stroke has been applied; nothing where another edit followed it."""
+        with self.lock:
+            layout = self.need_layout()
+            if layout.edits and self._stroke == (stroke, layout.edits[-1]):
+                self.layout, self._stroke = replace(layout.undo(), undone=()), None
+                self._changed()
 
     def undo(self) -> None:
         with self.lock:
@@ -262,7 +288,11 @@ def _palette_to_json(document: Document) -> dict[str, object] | None:
         }
         for swatch in palette.swatches
     ]  # fmt: skip
-    return {"version": document.palette_version, "swatches": swatches, "points": sorted(document.points)}
+    last = document.palette_history[-1][0] if document.palette_history else ""
+    return {
+        "version": document.palette_version, "swatches": swatches, "points": sorted(document.points),
+        "last_change": last, "pixel_size": format_length(palette.pixel_size_m), "encoder_id": palette.encoder_id,
+    }  # fmt: skip
 
 
 def _base64(array: np.ndarray) -> str:

@@ -118,18 +118,28 @@ def encode_region(workspace: Workspace, document: Document, payload: Mapping[str
 
 
 def apply_edit(workspace: Workspace, document: Document, payload: Mapping[str, Any]) -> None:
-    """One stroke of the page: an edit as JSON, or ``{"kind": "undo"}`` or ``{"kind": "redo"}``."""
-    from ssldiff_core.layouts.edits import edit_from_json
+    """An edit of the page as JSON, or ``{"kind": "undo"}`` or ``{"kind": "redo"}``.
+
+    A paint or an erase with a ``stroke``, any text, is a piece of that stroke, sent while it is drawn; ``{"kind":
+    "abandon", "stroke": …}`` takes back its pieces.
+    """
+    from ssldiff_core.layouts.edits import Erase, Paint, edit_from_json
 
     kind = payload.get("kind")
     if kind == "undo":
         document.undo()
     elif kind == "redo":
         document.redo()
+    elif kind == "abandon":
+        document.abandon_stroke(str(payload.get("stroke")))
     else:
         if len(payload.get("cells") or ()) > MAX_CELLS:
             raise LayoutError("paint", f"the stroke has more than {MAX_CELLS} cells")
-        document.edit(edit_from_json(payload))
+        edit = edit_from_json({name: value for name, value in payload.items() if name != "stroke"})
+        if payload.get("stroke") and isinstance(edit, Paint | Erase):
+            document.continue_stroke(edit, str(payload["stroke"]))
+        else:
+            document.edit(edit)
     workspace.publish_layout(document)
 
 
@@ -145,19 +155,6 @@ def change_swatch(workspace: Workspace, document: Document, key: str, name: str 
             palette = palette.recolour(key, colour)
         document.set_palette(palette)
     workspace.publish_document(document)
-
-
-def pick_swatch(workspace: Workspace, document: Document, row: int, col: int) -> str:
-    """A new swatch from one cell as it is now, with its picture from the scene; returns its id."""
-    from .picking import swatch_of_cell
-
-    swatch = swatch_of_cell(workspace, document, row, col)
-    with document.lock:
-        palette = document.need_layout().palette
-        if palette is not None and swatch.id not in {other.id for other in palette.swatches}:
-            document.set_palette(palette.add(swatch))
-    workspace.publish_document(document)
-    return swatch.id
 
 
 def start_generation(workspace: Workspace, document: Document, values: Mapping[str, Any]) -> Job:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from .clipboard import Clipboard
 from .config import AppConfig
 from .document_store import DocumentStore
 from .documents import Document, document_to_json, layout_to_json
 from .events import Events
 from .jobs import Job, JobQueue
 from .library import SceneLibrary
+from .palette_store import PaletteStore
+from .previewing import SwatchPreviews
 from .tiles import OpenScenes, TileServer
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ class Workspace:
         self.library = SceneLibrary(config)
         self.tiles = TileServer(OpenScenes())
         self.documents = DocumentStore(config.data_dir / "documents")
+        self.palettes = PaletteStore(config.data_dir / "palettes")
+        self.clipboard, self.previews = Clipboard(), SwatchPreviews()
         self.events = Events()
         self.jobs = JobQueue(config.data_dir / "jobs", self._job_changed)
         self._loading = threading.Lock()

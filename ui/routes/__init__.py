@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from ..workspace import Workspace
 from .document_routes import document_routes
 from .image_routes import image_routes
+from .palette_routes import palette_routes
 from .security import add_guards
 from .static_routes import static_routes
 from .strokes import stroke_routes
@@ -15,5 +16,6 @@ from .strokes import stroke_routes
 def add_routes(app: FastAPI, workspace: Workspace) -> None:
     """All routes; to be called before Gradio is mounted, which takes every path that is left."""
     add_guards(app)
-    for router in (static_routes(), document_routes(workspace), image_routes(workspace), stroke_routes(workspace)):
+    makers = (document_routes, palette_routes, image_routes, stroke_routes)
+    for router in (static_routes(), *(make(workspace) for make in makers)):
         app.include_router(router)

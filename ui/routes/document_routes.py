@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, File, HTTPException, UploadFile
 
-from .. import handlers
+from .. import handlers, swatches
 from ..documents import document_to_json, layout_to_json
 from ..projecting import start_umap
 from ..workspace import Workspace
@@ -78,8 +78,7 @@ def _add_document(router: APIRouter, workspace: Workspace) -> None:
     @router.post("/documents/{document_id}/swatches")
     def pick(document_id: str, payload: Payload) -> dict[str, object]:
         document = find_document(workspace, document_id)
-        row, col = int(payload.get("row", -1)), int(payload.get("col", -1))
-        return {"swatch": handlers.pick_swatch(workspace, document, row, col)}
+        return {"swatch": swatches.new_swatch(workspace, document, payload)}
 
     @router.post("/documents/{document_id}/swatches/{key}")
     def change_swatch(document_id: str, key: str, payload: Payload) -> dict[str, object]:
