@@ -1,7 +1,8 @@
 """The dense engine: no windows. A fully convolutional denoiser draws the canvas in tiles with a halo.
 
 The halo is as wide as the network's receptive field, so the tiled result is that of the whole canvas, to rounding.
-Reflect padding happens only at the canvas's edge, where crops are cut.
+Reflect padding happens only at the canvas's edge, where crops are cut. The engine is the simplest policy over the graph
+of tiles: every level whole, one after the other.
 """
 
 from __future__ import annotations
@@ -9,18 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ...errors import Cancelled
-from ..denoisers import Condition, Denoiser
+from ..denoisers import Denoiser
 from ..field import ConditioningField
+from ..graph import MemoryStore, TileGraph, TileStore
+from ..graph.graph import Drawing
 from ..noise import NoiseSource
-from ..schedule import Solver, Transition
-from ..tiling import Tile, cut_tiles
-
-_KEPT_FIELD_LATENTS = 2**19
-"""Canvases up to so many latents keep their field between steps; larger ones compute it anew."""
+from ..schedule import Solver
 
 
 @dataclass(frozen=True)
@@ -45,10 +43,13 @@ class DenseEngine:
 
     Args:
         tile_lat: side of a tile in latents.
+        keep: where the canvas after every step stays when the run is over; None forgets it.
     """
 
-    def __init__(self, tile_lat: int = 512) -> None:
-        self.tile_lat = tile_lat
+    def __init__(self, tile_lat: int = 512, keep: TileStore | None = None) -> None:
+        self.tile_lat, self.keep = tile_lat, keep
+        self.latents_denoised = 0
+        """Of the last run: latents that the network has seen, halos included, each step counted."""
 
     def run(
         self, denoiser: Denoiser, field: ConditioningField, noise: NoiseSource, solver: Solver,
@@ -63,40 +64,16 @@ class DenseEngine:
         Raises:
             Cancelled: where ``cancelled()`` says so.
         """
-        height, width = field.grid.geometry.shape_lat
-        x = torch.from_numpy(noise.crop(0, 0, height, width, denoiser.latent_channels))
-        tiles = list(cut_tiles((height, width), self.tile_lat, denoiser.radius_lat, denoiser.phase_lat))
-        conditions = _FieldTiles(field, keep=height * width <= _KEPT_FIELD_LATENTS)
-        previous_x0: Tensor | None = None
-        total = len(levels) - 1
-        for index in range(total):
-            x0 = torch.empty_like(x)
-            for tile in tiles:
+        drawing = Drawing(denoiser, field, noise, solver, levels)
+        graph = TileGraph(drawing, MemoryStore() if self.keep is None else self.keep, self.tile_lat)
+        for level in range(1, graph.levels + 1):
+            for node in graph.cone(level, drawing.canvas):
                 if cancelled():
                     raise Cancelled("drawing the image")
-                crop = x[(slice(None), *tile.crop)][None]
-                estimate = denoiser(crop, levels[index], conditions(tile))[0]
-                x0[(slice(None), *tile.canvas)] = estimate[(slice(None), *tile.inside)]
-            step = Transition(levels[index], levels[index + 1], levels[index - 1] if index else None)
-            x, previous_x0 = solver(x, x0, previous_x0, step), x0
-            yield EngineStep(index + 1, total, x, x0)
-
-
-class _FieldTiles:
-    """The condition of each tile's crop, kept from step to step where the canvas is small."""
-
-    def __init__(self, field: ConditioningField, keep: bool) -> None:
-        self.field, self.keep = field, keep
-        self.kept: dict[Tile, Condition] = {}
-
-    def __call__(self, tile: Tile) -> Condition:
-        if tile in self.kept:
-            return self.kept[tile]
-        vectors, valid = self.field.crop(tile.crop_row, tile.crop_col, tile.crop_height, tile.crop_width)
-        condition = Condition(
-            torch.from_numpy(vectors).permute(2, 0, 1)[None], torch.from_numpy(valid)[None, None].float(),
-            self.field.grid.geometry.pixel_size_m,
-        )  # fmt: skip
-        if self.keep:
-            self.kept[tile] = condition
-        return condition
+                graph.compute(node)
+            self.latents_denoised = graph.latents_denoised
+            x, x0 = (graph.assemble(level, drawing.canvas, plane) for plane in ("x", "x0"))
+            graph.store.forget("x0", level - 1)
+            if self.keep is None:
+                graph.store.forget("x", level - 1)
+            yield EngineStep(level, graph.levels, x, x0)
