@@ -1,0 +1,28 @@
+"""Loading a model of the native family: ``autoencoder/`` and ``denoiser/`` of :mod:`.native`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..diffusion import denoisers
+from .native import NativeAutoencoder, NativeDenoiser
+from .parts import load_part
+from .spec import Model, ModelSpec
+
+
+def load(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Model:
+    """The networks, ready to draw densely and in windows.
+
+    Raises:
+        ModelError: where a part is missing, broken or of another family.
+    """
+    autoencoder, network = (
+        load_part(spec, name, kind, device, dtype).to(memory_format=torch.channels_last)
+        for name, kind in (("autoencoder", NativeAutoencoder), ("denoiser", NativeDenoiser))
+    )
+    denoiser = denoisers.VelocityDenoiser(network, network.radius_lat)
+    adapter = getattr(denoisers, "NativeWindowDenoiser", None)
+    windows: Any = adapter(network) if adapter else None
+    return Model(spec, denoiser, windows, autoencoder, autoencoder.config.latent_rgb, device, dtype)
