@@ -133,8 +133,8 @@ class Step:
 
 def generate(
     source: EmbeddingGrid | Layout, settings: Settings | None = None, *, model: Model | None = None,
-    reference: Reference | None = None, appearance: Appearance | None = None, preview_px: int = PREVIEW_PX,
-    cancelled: Callable[[], bool] = lambda: False,
+    reference: Reference | None = None, appearance: Appearance | None = None, parents: tuple[str, ...] = (),
+    preview_px: int = PREVIEW_PX, cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step]:  # fmt: skip
     """Draw the large image that a grid describes.
 
@@ -147,6 +147,7 @@ def generate(
         model: loaded model; by default the shipped one for the grid's encoder.
         reference: what to start from instead of pure noise, and how much of it to forget.
         appearance: the colours that the finished image is given; its shapes stay.
+        parents: digests of the manifests that this run continues, oldest first.
         preview_px: longest side of the previews.
         cancelled: looked at before every tile.
 
@@ -159,7 +160,6 @@ def generate(
     from .diffusion.denoisers import GuidedDenoiser
     from .diffusion.engines import DenseEngine
     from .diffusion.field import ConditioningField
-    from .diffusion.noise import PositionNoise
     from .diffusion.reference import start_of
     from .diffusion.schedule import get_solver, noise_levels
     from .models.catalogue import find_model_for, load_model
@@ -173,10 +173,8 @@ def generate(
         model = load_model(spec.id, device=settings.device, precision=settings.precision)
     model.spec.check_grid(grid)
     scale = model.spec.guidance_scale if settings.guidance_scale is None else settings.guidance_scale
-    start = start_of(
-        reference, PositionNoise(settings.seed), noise_levels(settings.steps), model.autoencoder, grid.geometry,
-        model.device,
-    )  # fmt: skip
+    levels = noise_levels(settings.steps)
+    start = start_of(reference, settings.seed, levels, model.autoencoder, grid.geometry, model.device)
     run = start.unchanged() or DenseEngine(settings.tile_lat).run(
         GuidedDenoiser(model.denoiser, scale), ConditioningField(grid), start.noise, solver, start.levels, cancelled
     )
@@ -191,7 +189,7 @@ def generate(
     image = decode_canvas(model.autoencoder, step.latents, device=model.device, cancelled=cancelled)
     seconds = {"network": network_s, "decode": time.monotonic() - began - network_s}
     manifest = make_manifest(source, grid, settings, scale, model)
-    manifest = replace(manifest, reference=start.record, parents=start.parents)
+    manifest = replace(manifest, reference=start.record, parents=parents)
     if appearance is not None:
         image, manifest = appearance.match(image), replace(manifest, appearance=appearance.to_json())
     manifest = manifest.with_image(image)
@@ -230,21 +228,55 @@ def replay(
         ModelError: where the weights are not those that drew it.
         ManifestError: where it needs a reference that is not given, or not this one.
     """
+    yield from _continue(manifest, Settings.from_dict(manifest.settings), manifest.parents, reference_image, cancelled)
+
+
+def finish(
+    manifest: Manifest, steps: int = Settings.steps, *, reference_image: NDArray[np.uint8] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[Step]:  # fmt: skip
+    """The picture of a fast result in full quality: the same start and the same everything, in more steps.
+
+    A run from the same noise keeps the picture better than one from the re-noised result, and is an ordinary run in
+    quality (``python -m tests.benchmarks.variation``).
+
+    Args:
+        manifest: of the fast result.
+        steps: of the finished image.
+        reference_image, cancelled: as for :func:`replay`.
+
+    Raises:
+        SettingsError: where the result has as many steps already.
+        ModelError, ManifestError: as for :func:`replay`.
+    """
+    settings = Settings.from_dict(manifest.settings)
+    if steps <= settings.steps:
+        raise SettingsError(
+            f"finish an image in {steps} steps", f"it was drawn in {settings.steps}", "finishing takes more steps",
+            f"Try {2 * settings.steps}",
+        )  # fmt: skip
+    parents = (*manifest.parents, manifest.digest)
+    yield from _continue(manifest, replace(settings, steps=steps), parents, reference_image, cancelled)
+
+
+def _continue(
+    manifest: Manifest, settings: Settings, parents: tuple[str, ...], reference_image: NDArray[np.uint8] | None,
+    cancelled: Callable[[], bool],
+) -> Iterator[Step]:  # fmt: skip
+    """Draw what a manifest describes, by the same weights and from the same start."""
     from .diffusion.appearance import appearance_from_json
     from .diffusion.reference import reference_from_record
     from .errors import ModelError
     from .models.catalogue import get_model_spec, load_model
 
-    settings = Settings.from_dict(manifest.settings)
     spec = get_model_spec(manifest.model_id)
     if spec.digest != manifest.model_digest:
         raise ModelError(
             f"replay an image of the model {spec.id!r}", f"the weights here are {spec.digest[:12]}",
             f"it was drawn by {manifest.model_digest[:12]}", "Install the version of ssldiff that the manifest names",
         )  # fmt: skip
-    model = load_model(spec.id, device=settings.device, precision=settings.precision)
-    reference = reference_from_record(manifest.reference, reference_image, manifest.parents)
-    appearance = appearance_from_json(manifest.appearance)
     yield from generate(
-        manifest.grid, settings, model=model, reference=reference, appearance=appearance, cancelled=cancelled
-    )
+        manifest.grid, settings, model=load_model(spec.id, device=settings.device, precision=settings.precision),
+        reference=reference_from_record(manifest.reference, reference_image),
+        appearance=appearance_from_json(manifest.appearance), parents=parents, cancelled=cancelled,
+    )  # fmt: skip

@@ -12,8 +12,8 @@ from ssldiff_core import Manifest, Settings, generate
 from ssldiff_core.diffusion.appearance import BandAppearance, StainAppearance
 from ssldiff_core.diffusion.autoencoder import decode_canvas, encode_image
 from ssldiff_core.diffusion.reference import Reference
-from ssldiff_core.errors import ManifestError
-from ssldiff_core.generate import replay
+from ssldiff_core.errors import ManifestError, SettingsError
+from ssldiff_core.generate import finish, replay
 from ssldiff_core.models.catalogue import load_model
 from tests.test_generate import make_grid
 from tests.ui.tiny_models import write_tiny_models
@@ -60,8 +60,8 @@ def test_another_seed_is_another_variation():
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
 def test_the_replay_of_a_variation_in_another_appearance_is_equal_to_the_bit(strength):
-    reference = Reference(strength, image=IMAGE, source={"name": "a.png"}, parents=("beef",))
-    result = draw(reference=reference, appearance=BANDS)
+    reference = Reference(strength, image=IMAGE, source={"name": "a.png"})
+    result = draw(reference=reference, appearance=BANDS, parents=("beef",))
     manifest = Manifest.from_json(result.manifest.to_json())
     assert manifest == result.manifest
     assert (manifest.reference["name"], manifest.parents, manifest.appearance["kind"]) == ("a.png", ("beef",), "bands")
@@ -104,3 +104,19 @@ def test_an_image_whose_stains_cannot_be_told_keeps_its_colours_with_a_warning()
     white = np.full((64, 64, 3), 255, np.uint8)
     with pytest.warns(UserWarning, match="stay as they are"):
         np.testing.assert_array_equal(stains.match(white), white)
+
+
+@pytest.mark.parametrize("reference", [None, Reference(0.5, image=IMAGE)])
+def test_a_finished_image_is_the_one_of_more_steps_and_names_its_preview(reference):
+    fast = draw(steps=2, reference=reference, appearance=BANDS)
+    *_, last = finish(Manifest.from_json(fast.manifest.to_json()), 5)
+    np.testing.assert_array_equal(last.result.image, draw(steps=5, reference=reference, appearance=BANDS).image)
+    assert last.result.manifest.parents == (fast.manifest.digest,)
+    *_, again = replay(last.result.manifest)
+    np.testing.assert_array_equal(again.result.image, last.result.image)
+    assert again.result.manifest.digest == last.result.manifest.digest
+
+
+def test_an_image_is_not_finished_in_fewer_steps():
+    with pytest.raises(SettingsError, match="drawn in 4"):
+        list(finish(draw().manifest, 4))

@@ -2,8 +2,9 @@
 2022).
 
 On the straight path the start is ``(1 - strength) reference + strength noise``, at the noise level ``strength``. The
-noise is the position noise that an ordinary run starts from, so the start of a crop is the crop of the start (tiles
-change nothing), a strength of 1 is the ordinary run of that seed, and 0 is the reference as the autoencoder shows it.
+noise is position noise, so the start of a crop is the crop of the start: tiles change nothing. A strength of 1 is the
+ordinary run of that seed, and 0 is the reference as the autoencoder shows it. Between them the noise is a stream of its
+own: an image drawn from a seed is not independent of that seed's noise, and both together come out too harsh.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ..errors import GridError, ManifestError, SettingsError
 from ..geometry import Box, GridGeometry, format_length
 from .autoencoder import Autoencoder, encode_image
 from .engines import EngineStep
-from .noise import NoiseSource
+from .noise import NoiseSource, PositionNoise
 
 if TYPE_CHECKING:
     from ..embeddings.grid import EmbeddingGrid
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 MAX_INSIDE_LAT = 2**18
 """A manifest holds the latents of a reference up to this many positions (4096 × 4096 px: 11 MB of text)."""
+
+VARIATION_STREAM = 1
+"""The stream of a seed's noise that references are noised with."""
 
 _PIXEL_SIZE_TOLERANCE = 0.02
 
@@ -45,7 +49,6 @@ class Reference:
         image: (h, w, 3) uint8, as large as the canvas; None where latents are given.
         latents: (channels, h, w) float32, clean, as large as the canvas in latents; None where an image is given.
         source: JSON-able notes on where it lies (``name``, ``path``).
-        parents: digests of the manifests that made it, oldest first.
 
     Raises:
         SettingsError: where the strength lies outside [0, 1], or neither or both of image and latents are given.
@@ -55,7 +58,6 @@ class Reference:
     image: NDArray[np.uint8] | None = field(default=None, repr=False)
     latents: Tensor | None = field(default=None, repr=False)
     source: Mapping[str, Any] = field(default_factory=dict)
-    parents: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.strength) and 0.0 <= self.strength <= 1.0):
@@ -145,14 +147,12 @@ class Start:
         levels: descending noise levels from there to 0.
         latents: of the reference; None for a run from pure noise.
         record: what the manifest holds of the reference; empty without one.
-        parents: digests of the manifests that made the reference.
     """
 
     noise: NoiseSource
     levels: tuple[float, ...]
     latents: Tensor | None = field(default=None, repr=False)
     record: Mapping[str, Any] = field(default_factory=dict)
-    parents: tuple[str, ...] = ()
 
     def unchanged(self) -> Iterator[EngineStep] | None:
         """The run of a strength of 0, whose one step is the reference itself; None where there is something to do."""
@@ -162,33 +162,32 @@ class Start:
 
 
 def start_of(
-    reference: Reference | None, noise: NoiseSource, levels: tuple[float, ...], autoencoder: Autoencoder,
+    reference: Reference | None, seed: int, levels: tuple[float, ...], autoencoder: Autoencoder,
     geometry: GridGeometry, device: torch.device | str = "cpu",
 ) -> Start:  # fmt: skip
     """Where a run begins on the straight path.
 
     Args:
         reference: None for a run from pure noise.
-        noise: standard normal, of the run's seed.
+        seed: of the noise.
         levels: of an ordinary run, from 1 down to 0.
-        autoencoder: encodes the reference, where the autoencoder's ``device`` is.
+        autoencoder: encodes the reference.
         geometry: of the canvas.
+        device: where the autoencoder lies.
 
     Raises:
         GridError: where the reference is not as large as the canvas.
     """
     if reference is None:
-        return Start(noise, levels)
+        return Start(PositionNoise(seed), levels)
     latents = reference.to_latents(autoencoder, geometry, device)
-    record = reference.to_record(latents)
     rest = levels_from(levels, reference.strength)
+    noise = PositionNoise(seed, VARIATION_STREAM if reference.strength < 1.0 else 0)
     start = NoisedReference(latents, noise, 1.0 - rest[0], rest[0])
-    return Start(start, rest, latents, record, reference.parents)
+    return Start(start, rest, latents, reference.to_record(latents))
 
 
-def reference_from_scene(
-    scene: Scene, grid: EmbeddingGrid, strength: float, *, path: str = "", parents: tuple[str, ...] = ()
-) -> Reference:
+def reference_from_scene(scene: Scene, grid: EmbeddingGrid, strength: float, *, path: str = "") -> Reference:
     """The reference in a scene: the whole of it where it is as large as the grid's canvas, or the grid's own region
     where the grid was read from it.
 
@@ -210,12 +209,10 @@ def reference_from_scene(
         check_size((scene.size_l0[1], scene.size_l0[0]), (height, width), "px", asked)
         image = scene.read(Box(0, 0, *scene.size_l0))
     source = {"name": scene.name, **({"path": path} if path else {})}
-    return Reference(strength, image=image, source=source, parents=parents)
+    return Reference(strength, image=image, source=source)
 
 
-def reference_from_record(
-    record: Mapping[str, Any], image: NDArray[np.uint8] | None = None, parents: tuple[str, ...] = ()
-) -> Reference | None:
+def reference_from_record(record: Mapping[str, Any], image: NDArray[np.uint8] | None = None) -> Reference | None:
     """The reference of a manifest: from the latents inside, or from the image where it is given; None for an empty
     record.
 
@@ -230,7 +227,7 @@ def reference_from_record(
     if image is not None:
         if digest_array(image) != record.get("image_digest"):
             raise ManifestError(asked, f"the image given is not {name}: its digest differs")
-        return Reference(float(record["strength"]), image=image, source=source, parents=parents)
+        return Reference(float(record["strength"]), image=image, source=source)
     if record.get("latents") is None:
         raise ManifestError(
             asked, "the manifest does not hold its reference, which is too large for it", "", f"Give it: {name}"
@@ -242,7 +239,7 @@ def reference_from_record(
         raise ManifestError(asked, f"the reference inside the manifest is damaged: {error}") from error
     if digest_array(latents.numpy()) != record.get("digest"):
         raise ManifestError(asked, "the reference inside the manifest is not the one that its digest names")
-    return Reference(float(record["strength"]), latents=latents, source=source, parents=parents)
+    return Reference(float(record["strength"]), latents=latents, source=source)
 
 
 def check_size(found: tuple[int, ...], canvas: tuple[int, int], unit: str, asked: str = "vary a reference") -> None:
