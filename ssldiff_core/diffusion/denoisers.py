@@ -110,6 +110,49 @@ class VelocityDenoiser:
         return latents - noise_level * velocity.to(device=latents.device, dtype=torch.float32)  # type: ignore[no-any-return]
 
 
+class NativeWindowDenoiser:
+    """The native velocity network as a denoiser of windows, so that every engine draws with the same weights.
+
+    The variance-preserving latents ``x = a x0 + s ε`` lie on the straight path at the level ``t = s / (a + s)`` once
+    they are divided by ``a + s``; there ``ε = x' + (1 - t) v``. The schedule is the paper's. The condition is constant
+    over a window.
+
+    Args:
+        network: as :class:`VelocityDenoiser` takes it.
+        window_lat: side of a window; by default the paper's 256 px.
+    """
+
+    cells_per_window = 1
+
+    def __init__(self, network: Any, window_lat: int = 32) -> None:
+        self.network, self.window_lat = network, window_lat
+        self.latent_channels: int = network.config.latent_channels
+        self.betas = torch.linspace(0.0015**0.5, 0.0195**0.5, 1000, dtype=torch.float64) ** 2
+        self.alphas_cumprod = torch.cumprod(1.0 - self.betas, 0)
+
+    def embed(self, vectors: Tensor, valid: Tensor, pixel_size_m: float) -> Tensor:
+        """Raw embeddings (n, dim) and which of them hold (n,) bool -> (n, dim + 2): with validity and pixel size."""
+        facts = torch.stack([valid.float(), torch.full(valid.shape, pixel_size_m)], dim=1)
+        return torch.cat([vectors.float(), facts], dim=1)
+
+    @torch.inference_mode()
+    def predict_noise(self, latents: Tensor, timestep: float, context: Tensor, alpha: float) -> Tensor:
+        """ε (n, c, h, w) float32, where ``latents`` lie; the noise level follows from ``alpha``."""
+        parameter = next(self.network.parameters())
+        place = {"device": parameter.device, "dtype": parameter.dtype}
+        signal, noise = alpha**0.5, (1.0 - alpha) ** 0.5
+        level, straight = noise / (signal + noise), latents / (signal + noise)
+        across = (-1, -1, *latents.shape[2:])
+        velocity = self.network(
+            straight.to(**place).contiguous(memory_format=torch.channels_last),
+            torch.full((len(latents),), level, device=parameter.device),
+            context[:, :-2, None, None].to(**place).expand(across).contiguous(memory_format=torch.channels_last),
+            context[:, -2:-1, None, None].to(**place).expand(across),
+            context[:, -1].to(parameter.device),
+        )
+        return straight + (1.0 - level) * velocity.to(device=latents.device, dtype=torch.float32)  # type: ignore[no-any-return]
+
+
 class GuidedDenoiser:
     """Classifier-free guidance around a denoiser (Ho and Salimans 2022), in the convention where 1 is off.
 

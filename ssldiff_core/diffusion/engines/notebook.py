@@ -181,8 +181,8 @@ def decode_windows(
     """
     factor, (height, width) = autoencoder.factor, latents.shape[1:]
     windows = Windows.covering((height, width), WINDOW_PX // factor, stride_lat or STRIDE_PX // factor)
-    place = torch.linspace(-1.0, 1.0, windows.side * factor)
-    weight = torch.exp(-(place[:, None] ** 2 + place**2) / DECODE_WIDTH**2)
+    down, across = (torch.linspace(-1.0, 1.0, spans[0][1] * factor) for spans in (windows.rows, windows.cols))
+    weight = torch.exp(-(down[:, None] ** 2 + across**2) / DECODE_WIDTH**2)
     total, mass = torch.zeros(3, height * factor, width * factor), torch.zeros(height * factor, width * factor)
     for _, places in windows.batches(batch):
         if cancelled():
