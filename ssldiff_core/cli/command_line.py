@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import Cancelled, SSLDiffError
-from . import check, edit, encode, generate, models, palette, replay, serve, train
+from . import check, edit, encode, finish, generate, models, palette, replay, serve, train
 from .console import Console
 
 EXIT_MISTAKE, EXIT_INTERRUPTED = 2, 130
@@ -75,6 +75,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(takes_rest=False)
     parser.add_argument("--version", action="version", version=f"ssldiff {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    for module in (encode, palette, edit, generate, replay, check, models, serve, train):
+    for module in (encode, palette, edit, generate, finish, replay, check, models, serve, train):
         module.add_command(commands)
     return parser

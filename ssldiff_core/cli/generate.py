@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..geometry import format_length
 from .arguments import Commands, add_device_options, add_parser, checked_output
 from .console import Console
+from .variation import add_variation_options, move_as_asked, read_appearance, read_reference
 
 if TYPE_CHECKING:
     from ..embeddings.grid import EmbeddingGrid
@@ -31,7 +32,9 @@ one file to write several formats of one image. Beside each lies a manifest, <ou
 _EXAMPLES = """\
   ssldiff generate grid.npz -o out.ome.tif
   ssldiff generate grid.npz -o out.ome.tif out.png --seed 7 --steps 30 --guidance 2
-  ssldiff generate grid.npz -o out.png --device cpu --precision float32"""
+  ssldiff generate grid.npz -o out.png --device cpu --precision float32
+  ssldiff generate grid.npz -o varied.png --reference out.png --strength 0.5 --seed 8
+  ssldiff generate grid.npz -o other.png --seed 7 --appearance-from stained.tif"""
 
 
 def add_command(commands: Commands) -> None:
@@ -56,6 +59,7 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--engine", metavar="NAME", help="how the canvas is drawn (dense)")
     parser.add_argument("--solver", metavar="NAME", help="dpm++, ddim or euler (dpm++)")
     parser.add_argument("--yes", action="store_true", help="go on where many cells are unlike the training images")
+    add_variation_options(parser)
     add_device_options(parser)
     parser.set_defaults(run=run)
 
@@ -72,8 +76,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     spec = find_model_for(grid.encoder_id)
     spec.check_grid(grid)
     confirm_range(grid, spec, console, yes=arguments.yes)
+    reference, appearance = read_reference(arguments, grid), read_appearance(arguments, grid)
     start = time.monotonic()
-    result = follow(generate(grid, settings, preview_px=PREVIEW_PX), console)
+    grid, appearance = move_as_asked(grid, appearance, settings, arguments.appearance_in, console)
+    steps = generate(grid, settings, reference=reference, appearance=appearance, preview_px=PREVIEW_PX)
+    result = follow(steps, console)
     seconds = time.monotonic() - start
     write_outputs(result, outputs)
     report(result, outputs, seconds, console)

@@ -13,6 +13,9 @@ from .console import Console
 from .generate import follow, write_outputs
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..provenance import Manifest
 
 EXIT_DIFFERS = 1
@@ -37,6 +40,10 @@ def add_command(commands: Commands) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("-o", "--output", type=Path, nargs="+", metavar="FILE", help=".png, .ome.tif or .tif")
     where.add_argument("--verify", action="store_true", help="only compare; write nothing")
+    parser.add_argument(
+        "--reference", type=Path, metavar="IMAGE",
+        help="what a variation started from, where it is too large for a manifest",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -47,10 +54,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from ..provenance import Manifest
 
     manifest = Manifest.from_json(read_manifest(arguments.manifest), name=str(arguments.manifest))
-    wanted = arguments.output or ([] if arguments.verify else [_default_output(arguments.manifest, SUFFIXES)])
+    wanted = arguments.output or ([] if arguments.verify else [default_output(arguments.manifest, SUFFIXES, "replay")])
     outputs = [checked_output(path, *SUFFIXES) for path in wanted]
     start = time.monotonic()
-    result = follow(replay(manifest), console)
+    image = read_reference_image(arguments.reference, manifest)
+    result = follow(replay(manifest, reference_image=image), console)
     seconds = time.monotonic() - start
     write_outputs(result, outputs)
     same = result.manifest.image_digest == manifest.image_digest
@@ -65,13 +73,28 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if same else EXIT_DIFFERS
 
 
-def _default_output(given: Path, suffixes: Sequence[str]) -> Path:
-    """``out.ome.tif.manifest.json`` or ``out.ome.tif`` -> ``out.replay.ome.tif``, in the same folder."""
+def default_output(given: Path, suffixes: Sequence[str], word: str) -> Path:
+    """``out.ome.tif.manifest.json`` or ``out.ome.tif`` -> ``out.WORD.ome.tif``, in the same folder."""
     name = given.name.removesuffix(MANIFEST_SUFFIX)
     for suffix in sorted(suffixes, key=len, reverse=True):
         if name.lower().endswith(suffix):
-            return given.with_name(f"{name[: -len(suffix)]}.replay{suffix}")
-    return given.with_name(f"{given.stem}.replay.png")
+            return given.with_name(f"{name[: -len(suffix)]}.{word}{suffix}")
+    return given.with_name(f"{given.stem}.{word}.png")
+
+
+def read_reference_image(path: Path | None, manifest: Manifest) -> NDArray[np.uint8] | None:
+    """The image that a variation started from, as it was read then; None where none is given.
+
+    Raises:
+        SceneError, GridError: where it cannot be read, or does not fit the grid's canvas.
+    """
+    if path is None:
+        return None
+    from ..diffusion.reference import reference_from_scene
+    from ..scenes import open_scene
+
+    with open_scene(path) as scene:
+        return reference_from_scene(scene, manifest.grid, 1.0).image
 
 
 def _differences(before: Manifest, now: Manifest) -> list[str]:
