@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -15,3 +16,9 @@ def assets_path(*parts: str) -> Path:
     inside = _PACKAGE / "_assets"
     root = inside if inside.is_dir() else _PACKAGE.parent / "assets"
     return root.joinpath(*parts)
+
+
+def own_models_folder() -> Path | None:
+    """The folder with models and encoders of one's own that ``SSLDIFF_MODELS_DIR`` names, or None."""
+    own = os.environ.get("SSLDIFF_MODELS_DIR")
+    return Path(own) if own else None

@@ -1,144 +1,120 @@
-"""The patch encoders this house knows: what each one is, where its weights lie, at which pixel sizes it was trained.
+"""The patch encoders this house knows, from three places, in this order.
 
-A native encoder is described by the ``encoder.json`` beside its weights (``encoder.safetensors``), written by the
-recipe that trained it; :meth:`EncoderSpec.to_json` is that file's form. An encoder whose weights timm fetches is one
-more entry of ``_FROM_TIMM``, with ``weights="timm"`` and the facts of its own model card.
+1. The folder that ``SSLDIFF_MODELS_DIR`` names, and the shipped models: every ``encoder.json`` beside its weights.
+2. Plug-ins: entry points of the group ``ssldiff.encoders``, named by the encoder's id, each an :class:`EncoderSpec`, a
+   function that returns one, or a function ``(device) -> PatchEncoder`` for what timm cannot build.
+3. :mod:`~ssldiff_core.embeddings.entries`: encoders of others, whose weights users bring.
 """
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+import warnings
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..assets import assets_path
+from ..assets import assets_path, own_models_folder
 from ..errors import GridError, ModelError
 from ..geometry import format_length
+from .entries import ENTRIES
+from .spec import CONFIG_NAME as CONFIG_NAME
+from .spec import WEIGHTS_NAME as WEIGHTS_NAME
+from .spec import EncoderSpec as EncoderSpec
+from .spec import read_encoder_spec as read_encoder_spec
 
-CONFIG_NAME, WEIGHTS_NAME = "encoder.json", "encoder.safetensors"
+if TYPE_CHECKING:
+    from .encoder import PatchEncoder
+
 PIXEL_SIZE_TOLERANCE = 1.25
 """An encoder may be used beyond the ends of its trained range by this factor."""
 
-_NATIVE = {"tissue-1": "tissue", "aerial-1": "aerial"}  # id -> folder in assets/models
-
-
-@dataclass(frozen=True)
-class EncoderSpec:
-    """What a patch encoder is.
-
-    Args:
-        id: e.g. ``"tissue-1"``; grids and palettes carry it.
-        timm_name: the network, for ``timm.create_model``.
-        timm_args: further arguments of that call, e.g. ``{"num_classes": 128}``.
-        patch_px: side of the patch it describes, in pixels of the grid.
-        input_px: side of the network's input; patches are resized where it differs.
-        mean, std: of the input's RGB channels in [0, 1].
-        dim: length of an embedding.
-        pixel_sizes_m: pixel sizes it was trained at, metres.
-        licence: of the weights.
-        gated: whether the weights must be asked for.
-        weights: path of a safetensors file, or ``"timm"`` for those that timm fetches.
-        embedding_mean, embedding_std: (dim,) of the network's output over the training set, to standardise it by; empty
-            for no standardisation.
-        normalise: whether embeddings are given length 1.
-        quantiles: what :func:`~ssldiff_core.embeddings.check.quantiles_from` made of the training set, or None.
-        digest: sha256 of the weights' file; empty where it is not known beforehand.
-
-    Raises:
-        ModelError: where the facts contradict each other.
-    """
-
-    id: str
-    timm_name: str
-    patch_px: int
-    input_px: int
-    dim: int
-    pixel_sizes_m: tuple[float, ...]
-    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
-    std: tuple[float, ...] = (0.5, 0.5, 0.5)
-    timm_args: Mapping[str, Any] = field(default_factory=dict)
-    licence: str = "Apache-2.0"
-    gated: bool = False
-    weights: str = ""
-    embedding_mean: tuple[float, ...] = ()
-    embedding_std: tuple[float, ...] = ()
-    normalise: bool = False
-    quantiles: Mapping[str, Any] | None = field(default=None, repr=False)
-    digest: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("pixel_sizes_m", "mean", "std", "embedding_mean", "embedding_std"):
-            object.__setattr__(self, name, tuple(float(value) for value in getattr(self, name)))
-        whole = all(isinstance(v, int) and v > 0 for v in (self.patch_px, self.input_px, self.dim))
-        spread = (*self.std, *self.embedding_std, *self.pixel_sizes_m)
-        faults = {
-            "it has no id or network": not (self.id and self.timm_name),
-            "patch_px, input_px and dim are not whole numbers above 0": not whole,
-            "mean or std is not of three channels": len(self.mean) != 3 or len(self.std) != 3,
-            "it names no pixel size": not self.pixel_sizes_m,
-            "a std or pixel size is not a number above 0": not all(math.isfinite(v) and v > 0 for v in spread),
-            f"embedding_mean and embedding_std are not of {self.dim} numbers": (
-                {len(self.embedding_mean), len(self.embedding_std)} not in ({0}, {self.dim})
-            ),
-        }
-        for fault, holds in faults.items():
-            if holds:
-                raise ModelError(f"describe the patch encoder {self.id!r}", fault)
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-able dictionary; ``weights`` is left out, for a file lies beside its weights."""
-        values = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "weights"}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
-_FROM_TIMM: tuple[EncoderSpec, ...] = ()
+PLUGIN_GROUP = "ssldiff.encoders"
 
 
 def list_encoders() -> list[str]:
-    """Ids of all encoders of the catalogue; weights may be missing."""
-    return [*_NATIVE, *(spec.id for spec in _FROM_TIMM)]
+    """Ids of all encoders of the catalogue, each once; weights may be missing."""
+    return list(dict.fromkeys([*_folders(), *(point.name for point in _plugins()), *(spec.id for spec in ENTRIES)]))
+
+
+def list_encoder_specs() -> list[EncoderSpec]:
+    """What is known of each encoder, without those that only a plug-in's code describes; a broken one is left out, with
+    a warning.
+    """
+    specs = []
+    for id in list_encoders():
+        try:
+            found = find_encoder(id)
+        except ModelError as error:
+            warnings.warn(str(error), stacklevel=2)
+            continue
+        if isinstance(found, EncoderSpec):
+            specs.append(found)
+    return specs
 
 
 def get_encoder_spec(id: str) -> EncoderSpec:
     """The encoder with this id.
 
     Raises:
-        ModelError: where there is none, or its files are missing or broken.
+        ModelError: where there is none, its files are missing or broken, or only a plug-in's code describes it.
     """
-    for spec in _FROM_TIMM:
-        if spec.id == id:
-            return spec
-    if id not in _NATIVE:
-        raise ModelError(
-            f"find the patch encoder {id!r}", "there is none", "", f"Known are {', '.join(list_encoders())}"
-        )
-    return read_encoder_spec(assets_path("models", _NATIVE[id], CONFIG_NAME))
+    found = find_encoder(id)
+    if isinstance(found, EncoderSpec):
+        return found
+    raise ModelError(f"describe the patch encoder {id!r}", "its plug-in builds it itself", "", "Load it instead")
 
 
-def read_encoder_spec(path: Path) -> EncoderSpec:
-    """The encoder described by an ``encoder.json`` (or by the one in a folder).
-
-    Keys that are no field of :class:`EncoderSpec` are notes, and left alone.
+def find_encoder(id: str) -> EncoderSpec | Callable[[str], PatchEncoder]:
+    """The encoder with this id: its spec, or a plug-in's function ``(device) -> PatchEncoder``.
 
     Raises:
-        ModelError: where the file is missing, broken or incomplete.
+        ModelError: where there is none, or its files or its plug-in are broken.
     """
-    path = path / CONFIG_NAME if path.is_dir() else path
-    asked = f"read the patch encoder {path}"
+    folder = _folders().get(id)
+    if folder is not None:
+        return read_encoder_spec(folder)
+    for point in _plugins():
+        if point.name == id:
+            return _load_plugin(point)
+    for spec in ENTRIES:
+        if spec.id == id:
+            return spec
+    raise ModelError(f"find the patch encoder {id!r}", "there is none", "", f"Known are {', '.join(list_encoders())}")
+
+
+def _folders() -> dict[str, Path]:
+    """id -> model folder that holds the encoder; a folder that cannot be read is left out, with a warning."""
+    found: dict[str, Path] = {}
+    own = own_models_folder()
+    for root in [*([own] if own else []), assets_path("models")]:
+        for file in sorted([*root.glob(CONFIG_NAME), *root.glob(f"*/{CONFIG_NAME}")]):
+            try:
+                found.setdefault(read_encoder_spec(file).id, file.parent)
+            except ModelError as error:
+                warnings.warn(str(error), stacklevel=3)
+    return found
+
+
+def _plugins() -> list[EntryPoint]:
+    return sorted(entry_points(group=PLUGIN_GROUP), key=lambda point: point.name)
+
+
+def _load_plugin(point: EntryPoint) -> EncoderSpec | Callable[[str], PatchEncoder]:
+    import inspect
+
+    asked = f"load the patch encoder {point.name!r} from the plug-in {point.value}"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        known = {name: data[name] for name in (item.name for item in fields(EncoderSpec)) if name in data}
-        known["weights"] = str(path.with_name(WEIGHTS_NAME))
-        for name in ("embedding_mean", "embedding_std"):
-            known[name] = known.get(name) or ()
-        return EncoderSpec(**known)
-    except FileNotFoundError:
-        raise ModelError(asked, "there is no such file", "", "Train it with ssldiff train, or reinstall") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(asked, f"it is broken or incomplete: {error}") from error
+        found: Any = point.load()
+        if callable(found) and not inspect.signature(found).parameters:
+            found = found()
+    except Exception as error:  # a plug-in's code may raise whatever it likes
+        raise ModelError(asked, f"it failed: {type(error).__name__}: {error}", "", "Ask its author") from error
+    if isinstance(found, EncoderSpec) and found.id != point.name:
+        raise ModelError(asked, f"it describes {found.id!r}", "an entry point is named by the encoder's id")
+    if not isinstance(found, EncoderSpec) and not callable(found):
+        raise ModelError(asked, f"it is a {type(found).__name__}", "it is an EncoderSpec or a function")
+    return found  # type: ignore[no-any-return]
 
 
 def check_pixel_size(pixel_size_m: float, trained_m: Sequence[float], name: str) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ..errors import GridError, ModelError
-from .catalogue import CONFIG_NAME, WEIGHTS_NAME, EncoderSpec, get_encoder_spec, read_encoder_spec
+from .catalogue import find_encoder
+from .spec import CONFIG_NAME, WEIGHTS_NAME, EncoderSpec, read_encoder_spec
+from .weights import fetch_weights, find_weights, how_to_get, load_weights, missing_weights
+from .weights import weights_digest as weights_digest
 
 if TYPE_CHECKING:
     import torch
@@ -72,9 +76,7 @@ class TimmPatchEncoder:
     @property
     def digest(self) -> str:
         """sha256 (hex) of the weights and of every fact that shapes the output."""
-        facts = self.spec.to_json()
-        for name in ("quantiles", "digest", "licence", "gated", "pixel_sizes_m"):
-            facts.pop(name)
+        facts = self.spec.arithmetic()
         return hashlib.sha256((self._weights_digest + json.dumps(facts, sort_keys=True)).encode()).hexdigest()
 
     def encode(self, patches: np.ndarray) -> np.ndarray:
@@ -101,15 +103,14 @@ class TimmPatchEncoder:
 
     def _run(self, patches: np.ndarray) -> np.ndarray:
         import torch
-        from torch.nn import functional
+
+        from .networks import read_out
 
         with torch.inference_mode():
             pixels = torch.from_numpy(np.array(patches)).to(self._device).permute(0, 3, 1, 2).float() / 255
-            if self.spec.input_px != self.patch_px:
-                size = (self.spec.input_px, self.spec.input_px)
-                pixels = functional.interpolate(pixels, size, mode="bilinear", antialias=True, align_corners=False)
+            pixels = self._resized(pixels)
             pixels = ((pixels - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
-            output = self._network(pixels).float().cpu().numpy()
+            output = read_out(self._network, self._network(pixels), self.spec.readout).float().cpu().numpy()
         if output.shape != (len(patches), self.dim):
             raise ModelError(
                 f"embed patches with {self.id}",
@@ -117,6 +118,18 @@ class TimmPatchEncoder:
                 f"its dim is {self.dim}",
             )
         return self._finished(output)
+
+    def _resized(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Patches (n, 3, patch_px, patch_px) at the size of the network's input."""
+        from torch.nn import functional
+
+        side, wanted = self.spec.input_px, self.spec.resize_px or self.spec.input_px
+        if wanted != self.patch_px:
+            pixels = functional.interpolate(
+                pixels, (wanted, wanted), mode=self.spec.interpolation, antialias=True, align_corners=False
+            ).clamp(0, 1)
+        start = (wanted - side) // 2
+        return pixels[:, :, start : start + side, start : start + side]
 
     def _finished(self, output: np.ndarray) -> np.ndarray:
         """The network's output (n, dim) float32, standardised and normalised."""
@@ -133,35 +146,60 @@ class TimmPatchEncoder:
         return np.ascontiguousarray(output, dtype=np.float32)
 
 
-def load_patch_encoder(id_or_path: str | Path, device: str = "cpu") -> TimmPatchEncoder:
+def load_patch_encoder(
+    id_or_path: str | Path, device: str = "cpu", *, weights: str | Path | None = None, patch_px: int | None = None,
+    download: bool = False,
+) -> PatchEncoder:  # fmt: skip
     """An encoder of the catalogue by its id, or one from its folder or ``encoder.json``.
+
+    Args:
+        id_or_path: which.
+        device: of the computation.
+        weights: a file to take its weights from; by default they lie beside ``encoder.json``, or in the hub's cache.
+        patch_px: side of its patches where a model wants other ones than the encoder's own: each is resized to the
+            network's input.
+        download: whether weights that are not here may be fetched from the hub.
 
     Raises:
         ModelError: where there is none, or weights and description are missing, broken or not of each other.
     """
     is_path = isinstance(id_or_path, Path) or Path(id_or_path).exists()
-    spec = read_encoder_spec(Path(id_or_path)) if is_path else get_encoder_spec(str(id_or_path))
-    network = _build_network(spec)
-    if spec.weights == "timm":
-        return TimmPatchEncoder(spec, network, _state_digest(network), device)
-    path = Path(spec.weights)
+    spec = read_encoder_spec(Path(id_or_path)) if is_path else find_encoder(str(id_or_path))
+    if not isinstance(spec, EncoderSpec):
+        return spec(device)
     asked = f"load the patch encoder {spec.id}"
-    if not path.is_file():
-        raise ModelError(asked, f"its weights {path} are missing", "", "Train it with ssldiff train, or reinstall")
+    if patch_px is not None and patch_px != spec.patch_px:
+        spec = replace(spec, patch_px=patch_px)
+    path = _weights_path(spec, weights, download)
     digest = weights_digest(path)
     if spec.digest and not digest.startswith(spec.digest):
         raise ModelError(
             asked, f"{path.name} is not the file that {CONFIG_NAME} describes",
             "weights have the digest noted beside them", "Take both files from the same training",
         )  # fmt: skip
-    _load_weights(network, path, asked)
+    from .networks import build_network
+
+    network = build_network(spec)
+    load_weights(network, path, asked)
     return TimmPatchEncoder(spec, network, digest, device)
+
+
+def _weights_path(spec: EncoderSpec, given: str | Path | None, download: bool) -> Path:
+    if given is not None:
+        path = Path(given)
+        if not path.is_file():
+            raise ModelError(f"load the patch encoder {spec.id}", f"there is no file {path}", "", how_to_get(spec))
+        return path
+    found = find_weights(spec)
+    if found is not None:
+        return found
+    if spec.weights or not download:
+        raise missing_weights(spec)
+    return fetch_weights(spec)
 
 
 def save_patch_encoder(folder: Path, spec: EncoderSpec, network: torch.nn.Module) -> EncoderSpec:
     """Write ``encoder.safetensors`` and ``encoder.json``; the spec that is returned knows its weights and digest."""
-    from dataclasses import replace
-
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -170,42 +208,3 @@ def save_patch_encoder(folder: Path, spec: EncoderSpec, network: torch.nn.Module
     spec = replace(spec, weights=str(path), digest=weights_digest(path))
     (folder / CONFIG_NAME).write_text(json.dumps(spec.to_json(), indent=1) + "\n", encoding="utf-8")
     return spec
-
-
-def weights_digest(path: Path) -> str:
-    """sha256 (hex) of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _build_network(spec: EncoderSpec) -> torch.nn.Module:
-    import timm
-
-    arguments: dict[str, Any] = {"pretrained": spec.weights == "timm", **spec.timm_args}
-    try:
-        network: torch.nn.Module = timm.create_model(spec.timm_name, **arguments)
-    except Exception as error:  # timm, torch and the network's own constructor raise whatever they like
-        raise ModelError(
-            f"build the network of the patch encoder {spec.id}", f"timm cannot make {spec.timm_name}: {error}"
-        ) from error
-    return network
-
-
-def _load_weights(network: torch.nn.Module, path: Path, asked: str) -> None:
-    """Load every tensor of a safetensors file, in float32, and no other."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        state = {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
-        network.load_state_dict(state)
-    except (SafetensorError, RuntimeError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(asked, f"its weights {path} do not fit its network or are broken: {reason}") from error
-
-
-def _state_digest(network: torch.nn.Module) -> str:
-    sha = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        sha.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
-    return sha.hexdigest()
