@@ -1,17 +1,30 @@
-// What the pointer does on a pane: paint, fill, pick, erase, pick a region; panning is left to the viewer.
+// What the pointer does on a pane: paint, fill, pick, erase, select, paste, pick a region; panning is left to the viewer.
 
-import { ask, attempt, emit, grid, selectSwatch, setTool, state, swatches } from './store.js';
+import { ask, attempt, emit, grid, on, scene, selectSwatch, setTool, state, swatches } from './store.js';
 import { sendEdit } from './live.js';
 import { beginRegionDrag } from './region.js';
+import { lassoDrag } from './lasso.js';
+import { pasteAt } from './clipboard.js';
+import { selectWhenThere } from './palette-actions.js';
+import { isSelected, pairs, selectedCells } from './selection.js';
+import { abandonStroke, brushDrag, cellAt, clip, rebrush, rectangleDrag } from './strokes.js';
+import { Fingers } from './touch.js';
 
-export let stroke = null; // {cells: Set of row * cols + col, label, stamp, size}
-let hover = null; // {pane, row, col, x, y}
-let space = false;
-let strokes = 0;
+export { abandonStroke, stroke } from './strokes.js';
 
 const PAINTING = new Set(['brush', 'rectangle', 'fill', 'pick', 'erase']);
+const PEN_ERASER = 5; // the button that turns a pen around
+let hover = null; // {pane, row, col, x, y}
+let space = false;
 
 export const hoverCell = () => hover;
+export const spaceHeld = () => space;
+
+export function setSpace(held) {
+  if (space === held) return;
+  space = held;
+  emit('tool');
+}
 
 /** Cells under the pointer, as the overlay draws them; null where the tool has none. */
 export function footprint(pane) {
@@ -22,30 +35,26 @@ export function footprint(pane) {
   return { ...clip(hover.row - ((side - 1) >> 1), hover.col - ((side - 1) >> 1), side, side), colour, own: hover.pane === pane };
 }
 
-function clip(row, col, rows, cols) {
-  const top = Math.max(0, row);
-  const left = Math.max(0, col);
-  return { row: top, col: left, rows: Math.min(grid().rows, row + rows) - top, cols: Math.min(grid().cols, col + cols) - left };
-}
-
-function cellAt([x, y]) {
-  const facts = grid();
-  if (!facts) return null;
-  const [row, col] = [Math.floor((y - facts.origin_l0[1]) / facts.cell_l0), Math.floor((x - facts.origin_l0[0]) / facts.cell_l0)];
-  return row >= 0 && col >= 0 && row < facts.rows && col < facts.cols ? [row, col] : null;
-}
-
 /** Listen on a pane before the viewer does, and keep from it what a tool takes. */
 export function attachGestures(pane, isReference) {
+  const fingers = new Fingers(pane);
+  if (isReference) on('go-to', (cell) => goTo(pane, cell));
   let drag = null;
-  pane.host.addEventListener('pointermove', (event) => {
+  const point = (event) => {
     const position = pane.toWorld(event);
     const cell = cellAt(position);
     hover = { pane, x: position[0], y: position[1], row: cell?.[0] ?? null, col: cell?.[1] ?? null };
     emit('hover');
-    if (!drag) return;
+    return position;
+  };
+  pane.host.addEventListener('pointermove', (event) => {
+    if (fingers.move(event)) return event.stopPropagation();
+    point(event);
+    if (!drag) return undefined;
     event.stopPropagation();
-    drag.move(position, event);
+    const all = event.getCoalescedEvents?.() ?? [];
+    for (const one of all.length ? all : [event]) drag.move(pane.toWorld(one), one);
+    return undefined;
   }, true);
   pane.host.addEventListener('pointerleave', () => {
     if (drag) return;
@@ -53,141 +62,97 @@ export function attachGestures(pane, isReference) {
     emit('hover');
   });
   pane.host.addEventListener('pointerdown', (event) => {
-    if (event.button !== 0 || space || event.target.closest('.navigator, button, a, input, select, .sd-pane-ui')) return;
-    drag = beginDrag(pane, isReference, pane.toWorld(event), event);
-    if (!drag) return;
+    if (![0, PEN_ERASER].includes(event.button) || space || event.target.closest('.navigator, button, a, input, select, .sd-pane-ui')) return;
+    fingers.press(event);
+    if (fingers.count > 1) {
+      if (!drag && !fingers.leading) return; // the viewer has the first finger, and takes the second
+      drag?.cancel?.();
+      drag = null;
+      fingers.leading = true;
+    } else {
+      drag = beginDrag(pane, isReference, point(event), event);
+      if (!drag) return;
+      pane.viewer.canvas.focus({ preventScroll: true });
+    }
     event.stopPropagation();
     event.preventDefault();
     pane.host.setPointerCapture(event.pointerId);
-    pane.viewer.canvas.focus({ preventScroll: true });
   }, true);
   const end = (event) => {
-    if (!drag) return;
+    if (fingers.release(event)) return event.stopPropagation();
+    if (!drag) return undefined;
     event.stopPropagation();
     const finished = drag;
     drag = null;
     if (event.type === 'pointerup') finished.end(pane.toWorld(event), event);
-    else cancelStroke();
+    else finished.cancel?.();
+    return undefined;
   };
-  pane.host.addEventListener('pointerup', end, true);
-  pane.host.addEventListener('pointercancel', end, true);
-  pane.host.addEventListener('lostpointercapture', end, true);
+  for (const name of ['pointerup', 'pointercancel', 'lostpointercapture']) pane.host.addEventListener(name, end, true);
 }
-
-export function setSpace(held) {
-  if (space === held) return;
-  space = held;
-  emit('tool');
-}
-
-export const spaceHeld = () => space;
 
 function beginDrag(pane, isReference, position, event) {
   if (state.tool === 'region') {
     const move = isReference ? beginRegionDrag(pane, position) : null;
     return move && { move, end: () => {} };
   }
-  if (!PAINTING.has(state.tool) || !grid() || !state.layout) return null;
+  if (!grid() || !state.layout) return null;
+  if (state.tool === 'lasso') return lassoDrag(position, event);
   const cell = cellAt(position);
-  if (!cell) return null;
-  if (state.tool === 'pick' || event.altKey) return click(() => pickCell(cell, event.shiftKey));
+  const picking = state.tool === 'pick' || (event.altKey && PAINTING.has(state.tool));
+  if (!cell) return picking && isReference && scene() ? click(() => pickPlace(position)) : null;
+  if (state.tool === 'paste') return click(() => pasteAt(hover));
+  if (picking) return click(() => pickCell(cell, event.shiftKey));
+  if (event.button === PEN_ERASER || state.tool === 'erase') return brushDrag(position, event, true);
+  if (!swatches()[state.swatch]) return null;
   if (state.tool === 'fill') return click(() => fillFrom(cell));
-  return state.tool === 'rectangle' ? rectangleDrag(cell) : brushDrag(position, event);
+  if (state.tool === 'rectangle') return rectangleDrag(cell);
+  return state.tool === 'brush' ? brushDrag(position, event, false) : null;
+}
+
+/** Bring a cell into the middle, with its neighbours. */
+function goTo(pane, cell) {
+  const { origin_l0: [left, top], cell_l0: side, cols } = grid();
+  const [col, row] = [cell % cols, Math.floor(cell / cols)];
+  pane.fit({ x: left + (col - 2) * side, y: top + (row - 2) * side, width: 5 * side, height: 5 * side });
 }
 
 const click = (action) => ({ move() {}, end: action });
 
-function beginStroke(erase) {
-  strokes += 1;
-  stroke = { cells: new Set(), label: erase ? -1 : state.swatch, stamp: strokes, size: 0 };
+/** Fill the connected cells of one label; within a selection, those of them that are selected. */
+function fillFrom(start) {
+  const first = start[0] * grid().cols + start[1];
+  if (!selectedCells().size) return sendEdit({ kind: 'fill', start, ...rebrush() });
+  if (!isSelected(first)) return undefined;
+  const { rows, cols } = grid();
+  const { labels } = state.layout;
+  const found = new Set([first]);
+  for (const cell of found) {
+    const col = cell % cols;
+    const beside = [cell - cols, cell + cols, col ? cell - 1 : -1, col < cols - 1 ? cell + 1 : -1];
+    for (const next of beside) if (next >= 0 && next < rows * cols && labels[next] === labels[first] && isSelected(next)) found.add(next);
+  }
+  return sendEdit({ kind: 'paint', cells: pairs(found), ...rebrush() });
 }
-
-function cancelStroke() {
-  stroke = null;
-  emit('layout');
-}
-
-/** Esc: forget the stroke under way; true where there was one. */
-export function abandonStroke() {
-  if (!stroke) return false;
-  cancelStroke();
-  return true;
-}
-
-function brushDrag(start) {
-  beginStroke(state.tool === 'erase');
-  let last = start;
-  stamp(start);
-  return {
-    move(position) {
-      const step = grid().cell_l0 / 2;
-      const n = Math.max(1, Math.ceil(Math.hypot(position[0] - last[0], position[1] - last[1]) / step));
-      for (let i = 1; i <= n; i += 1) stamp([last[0] + ((position[0] - last[0]) * i) / n, last[1] + ((position[1] - last[1]) * i) / n]);
-      last = position;
-    },
-    end: commitStroke,
-  };
-}
-
-function stamp(position) {
-  if (!stroke) return;
-  const cell = cellAt(position);
-  if (!cell) return;
-  const back = (state.brush - 1) >> 1;
-  addBlock(clip(cell[0] - back, cell[1] - back, state.brush, state.brush));
-}
-
-function addBlock({ row, col, rows, cols }) {
-  for (let r = row; r < row + rows; r += 1) for (let c = col; c < col + cols; c += 1) stroke.cells.add(r * grid().cols + c);
-  stroke.size = stroke.cells.size;
-  emit('layout');
-}
-
-function rectangleDrag([row, col]) {
-  beginStroke(false);
-  const cover = ([r, c]) => {
-    stroke.cells.clear();
-    stroke.stamp = `${row} ${col} ${r} ${c}`;
-    addBlock(clip(Math.min(row, r), Math.min(col, c), Math.abs(r - row) + 1, Math.abs(c - col) + 1));
-  };
-  cover([row, col]);
-  return {
-    move(position) {
-      const cell = cellAt(position);
-      if (cell && stroke) cover(cell);
-    },
-    end: commitStroke,
-  };
-}
-
-/** Send the stroke; it stays on the overlay until the server's labels are there. */
-async function commitStroke() {
-  const done = stroke;
-  if (!done) return;
-  const { cols } = grid();
-  const cells = [...done.cells].map((cell) => [Math.floor(cell / cols), cell % cols]);
-  if (done.label < 0) await sendEdit({ kind: 'erase', cells });
-  else await sendEdit({ kind: 'paint', cells, ...brushOptions() });
-  if (stroke === done) cancelStroke();
-}
-
-function brushOptions() {
-  const swatch = swatches()[state.swatch];
-  const mode = state.mode === 'texture' && !swatch.texture ? 'sample' : state.mode;
-  return { swatch: swatch.id, mode, strength: state.strength, seed: Math.floor(Math.random() * 2 ** 31) };
-}
-
-const fillFrom = (start) => sendEdit({ kind: 'fill', start, ...brushOptions() });
 
 /** Take the swatch of a cell; with Shift, make a swatch of this one cell. */
 async function pickCell([row, col], fresh) {
-  if (fresh) {
-    const answer = await attempt(() => ask(`documents/${state.document.id}/swatches`, { row, col }));
-    if (answer) setTimeout(() => selectSwatch(swatches().findIndex((swatch) => swatch.id === answer.swatch)), 150);
-  } else {
+  if (fresh) await pickNew({ row, col });
+  else {
     const label = state.layout.labels[row * grid().cols + col];
     if (label < 0) return;
     selectSwatch(label);
   }
   if (state.tool === 'pick') setTool('brush');
+}
+
+/** Beside the grid: a swatch of what the scene shows there. */
+async function pickPlace([x, y]) {
+  await pickNew({ x, y });
+  if (state.tool === 'pick') setTool('brush');
+}
+
+async function pickNew(body) {
+  const answer = await attempt(() => ask(`documents/${state.document.id}/swatches`, body));
+  if (answer) selectWhenThere(answer.swatch);
 }

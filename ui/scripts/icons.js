@@ -26,6 +26,9 @@ const PATHS = {
   canvas: '<rect x="3" y="3.5" width="14" height="13" rx="1.2"/><path d="M6.5 10h7M10 6.5v7"/>',
   warning: '<path d="M10 3.4l7.2 12.8H2.8z"/><path d="M10 8.2v3.9M10 14v.2"/>',
   lock: '<path d="M6.5 9V6.5a3.5 3.5 0 0 1 7 0V9"/><rect x="4.5" y="9" width="11" height="7.5" rx="1.3"/>',
+  lasso: '<path d="M10 3.6c4 0 7 2 7 4.7s-3 4.7-7 4.7c-1 0-2-.1-2.9-.4C4.6 11.8 3 10.2 3 8.3 3 5.6 6 3.6 10 3.600z" stroke-dasharray="2.6 1.7"/><circle cx="6" cy="13.4" r="1.7"/><path d="M5.6 15.100c0 1-.4 1.7-1.3 2.2"/>',
+  trash: '<path d="M4 5.500h12M8 5.500V3.800h4v1.700M5.5 5.500l.7 10.700h7.600l.7-10.700M8.5 8.500v5M11.5 8.500v5"/>',
+  more: '<circle cx="4.5" cy="10" r="1.1" fill="currentColor"/><circle cx="10" cy="10" r="1.1" fill="currentColor"/><circle cx="15.5" cy="10" r="1.1" fill="currentColor"/>',
   search: '<circle cx="8.8" cy="8.8" r="5.3"/><path d="M12.8 12.8l4 4"/>',
 };
 

@@ -6,11 +6,13 @@ import { icon } from './icons.js';
 import { regionModel, regionPixelSize, setRegion, suggestRegion } from './region.js';
 import { sizeChoice, tooFew } from './sizes.js';
 import { activeJob } from './live.js';
+import { lassoOptions, pasteOptions } from './lasso-options.js';
 
+const TOOLS = { lasso: lassoOptions, paste: pasteOptions };
 const HINTS = {
   pan: 'Drag to move, wheel to zoom. Space moves with any tool.',
   fill: 'Click a cell: all connected cells of its colour take the selected swatch.',
-  pick: 'Click a cell to take its swatch. Shift-click makes a swatch of that one cell.',
+  pick: 'Click a cell to take its swatch; beside the grid, or with Shift, to make a new one of that place.',
   rectangle: 'Drag over the cells to paint.',
 };
 
@@ -27,11 +29,11 @@ export function mountOptions(host) {
     const unknown = Boolean(scene()) && !scene().pixel_size_m;
     if (unknown && asking === state.document.id) return;
     asking = unknown ? state.document.id : null;
-    const content = unknown ? pixelSizeForm() : state.tool === 'region' ? regionOptions() : brushOptions();
+    const content = unknown ? pixelSizeForm() : state.tool === 'region' ? regionOptions() : grid() && TOOLS[state.tool] ? TOOLS[state.tool]() : brushOptions();
     tool.replaceChildren(...content);
   };
   const focused = () => tool.contains(document.activeElement) && ['INPUT', 'SELECT'].includes(document.activeElement.tagName);
-  for (const name of ['document', 'tool', 'region', 'selection']) on(name, () => (focused() && name !== 'document' && name !== 'region' ? undefined : draw()));
+  for (const name of ['document', 'tool', 'region', 'selection', 'marks']) on(name, () => (focused() && name !== 'document' && name !== 'region' ? undefined : draw()));
   on('brush', () => { if (!focused()) draw(); });
   let wasBusy = null;
   on('jobs', () => {

@@ -2,6 +2,7 @@
 
 import { grid, state, swatches } from './store.js';
 import { rgb } from './format.js';
+import { drawMarks } from './marks.js';
 
 const HATCH = '#7d8590';
 let raster = null; // one pixel a cell, redrawn when labels or colours change
@@ -47,6 +48,7 @@ export function drawGrid(context, pane, { opacity, stroke, footprint, pendingOnl
   drawErased(context, box, facts, stroke, opacity > 0 || pendingOnly);
   if (opacity === 0 && !pendingOnly && stroke) drawStroke(context, box, facts, stroke);
   frame(context, box);
+  drawMarks(context, pane, box);
   if (footprint) drawFootprint(context, box, footprint);
 }
 

@@ -5,6 +5,8 @@ import { sendEdit } from './live.js';
 import { h } from './format.js';
 import { icon } from './icons.js';
 import { spaceHeld } from './gestures.js';
+import { bindPaintKeys } from './paint-keys.js';
+import { describeSelection } from './selection.js';
 
 const TOOLS = [
   ['pan', 'Move the view', 'H or Space'],
@@ -12,6 +14,7 @@ const TOOLS = [
   null,
   ['brush', 'Brush', 'B'],
   ['rectangle', 'Rectangle', 'M'],
+  ['lasso', 'Lasso: select cells', 'L'],
   ['fill', 'Fill connected cells', 'G'],
   ['pick', 'Eyedropper: take the swatch of a cell', 'I or Alt'],
   ['erase', 'Erase: leave cells to the model', 'E'],
@@ -22,6 +25,7 @@ const needsGrid = (tool) => !['pan', 'region'].includes(tool);
 
 export function mount(element) {
   const host = element.querySelector('.sd-tools');
+  bindPaintKeys();
   const buttons = new Map();
   for (const entry of TOOLS) {
     if (!entry) {
@@ -43,12 +47,13 @@ export function mount(element) {
       button.setAttribute('aria-pressed', String(tool === (spaceHeld() ? 'pan' : state.tool)));
       button.disabled = !state.document || (needsGrid(tool) && !grid()) || (tool === 'region' && !scene());
     }
+    buttons.get('lasso').classList.toggle('sd-badge', Boolean(describeSelection()));
     undo.disabled = !grid() || !state.layout?.can_undo;
     redo.disabled = !grid() || !state.layout?.can_redo;
     overlay.disabled = !grid();
     overlay.setAttribute('aria-pressed', String(state.overlay.reference || state.overlay.result));
   };
-  for (const name of ['document', 'layout', 'tool', 'view']) on(name, show);
+  for (const name of ['document', 'layout', 'tool', 'view', 'marks']) on(name, show);
   show();
 }
 

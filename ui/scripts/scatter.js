@@ -1,14 +1,16 @@
-// Points on WebGL (regl-scatterplot), or on a plain canvas where the browser has no WebGL.
+// Points on WebGL (regl-scatterplot), or on a plain canvas where the browser has no WebGL. A drag draws a line around points.
 
 import { url } from './store.js';
 import { h, rgb } from './format.js';
+import { spaceHeld } from './gestures.js';
+import { isInside } from './lasso.js';
 
 const REACH = 9; // screen pixels within which a point is under the pointer
 
 export class Scatter {
-  /** @param {{hovered: (of: number|null, x, y) => void, clicked: (of: number) => void}} handlers */
+  /** @param {{hovered: (of: number|null, x, y) => void, clicked: (of: number|null) => void, lassoed: (indices: number[], of: number[]) => void}} handlers */
   constructor(host, handlers) {
-    Object.assign(this, { host, handlers, points: new Float32Array(0), colours: [], labels: [], hover: -1 });
+    Object.assign(this, { host, handlers, points: new Float32Array(0), colours: [], labels: [], hover: -1, line: null, marked: null });
     this.canvas = h('canvas', { tabindex: '0', role: 'img', 'aria-label': 'Embeddings of the cells; points of like cells lie together' });
     host.append(this.canvas);
     this.camera = { scale: 1, x: 0, y: 0 };
@@ -22,6 +24,13 @@ export class Scatter {
     this.points = points;
     this.camera = { scale: 1, x: 0, y: 0 };
     this.start().then(() => this.draw());
+  }
+
+  /** Show points as selected: by index, or by the cells they are of; null for neither. */
+  mark(indices, cells) {
+    if (indices) this.marked = new Set(indices);
+    else this.marked = cells ? new Set(Array.from({ length: this.points.length / 3 }, (_, i) => i).filter((i) => cells.has(this.points[i * 3 + 2]))) : null;
+    this.draw();
   }
 
   colour(colours, labelOf) {
@@ -47,7 +56,8 @@ export class Scatter {
 
   bind() {
     this.canvas.addEventListener('pointermove', (event) => {
-      if (event.buttons & 1 && this.panFrom) return this.pan(event);
+      if (event.buttons && this.panFrom) return this.pan(event);
+      if (event.buttons & 1 && this.line) return this.extend(event);
       const [x, y] = [event.offsetX, event.offsetY];
       this.hover = this.nearest(x, y);
       this.handlers.hovered(this.hover < 0 ? null : this.points[this.hover * 3 + 2], x, y);
@@ -59,14 +69,17 @@ export class Scatter {
       this.draw();
     });
     this.canvas.addEventListener('pointerdown', (event) => {
-      this.panFrom = { x: event.offsetX, y: event.offsetY, moved: 0, camera: { ...this.camera } };
+      if (event.button || spaceHeld()) this.panFrom = { x: event.offsetX, y: event.offsetY, camera: { ...this.camera } };
+      else this.line = [[event.offsetX, event.offsetY]];
       this.canvas.setPointerCapture(event.pointerId);
     });
     this.canvas.addEventListener('pointerup', (event) => {
-      const point = this.nearest(event.offsetX, event.offsetY);
-      if (this.panFrom && this.panFrom.moved < 4 && point >= 0) this.handlers.clicked(this.points[point * 3 + 2]);
-      this.panFrom = null;
+      const { line } = this;
+      this.panFrom = this.line = null;
+      if (line) this.finish(line, event);
     });
+    this.canvas.addEventListener('pointercancel', () => { this.panFrom = this.line = null; this.draw(); });
+    this.canvas.addEventListener('contextmenu', (event) => event.preventDefault());
     this.canvas.addEventListener('wheel', (event) => {
       event.preventDefault();
       const factor = Math.exp(-event.deltaY * 0.0015);
@@ -81,8 +94,27 @@ export class Scatter {
 
   pan(event) {
     const [dx, dy] = [event.offsetX - this.panFrom.x, event.offsetY - this.panFrom.y];
-    this.panFrom.moved = Math.max(this.panFrom.moved, Math.hypot(dx, dy));
     this.camera = { ...this.camera, x: this.panFrom.camera.x + dx, y: this.panFrom.camera.y + dy };
+    this.draw();
+  }
+
+  extend(event) {
+    this.line.push([event.offsetX, event.offsetY]);
+    if (this.line.length > 3) this.handlers.hovered(null, 0, 0);
+    this.hover = -1;
+    this.draw();
+  }
+
+  /** A click takes the point under it; a line selects what it goes around. */
+  finish(line, event) {
+    const [x, y] = line[0];
+    if (line.every(([px, py]) => Math.hypot(px - x, py - y) < 4)) {
+      const point = this.nearest(event.offsetX, event.offsetY);
+      this.handlers.clicked(point < 0 ? null : this.points[point * 3 + 2]);
+    } else {
+      const inside = Array.from({ length: this.points.length / 3 }, (_, i) => i).filter((i) => isInside(line, ...this.toScreen(i)));
+      this.handlers.lassoed(inside, inside.map((i) => this.points[i * 3 + 2]));
+    }
     this.draw();
   }
 
@@ -123,6 +155,8 @@ export class Scatter {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     if (this.engine?.draw) this.drawWebGL(width, height);
     else this.drawPoints(context);
+    if (this.engine?.draw && this.marked) this.drawMarked(context);
+    if (this.line) this.drawLine(context);
     if (this.hover >= 0) this.drawHover(context);
   }
 
@@ -131,11 +165,36 @@ export class Scatter {
     const radius = n > 2000 ? 2 : n > 400 ? 2.75 : 3.75;
     for (let i = 0; i < n; i += 1) {
       const [x, y] = this.toScreen(i);
+      context.globalAlpha = !this.marked || this.marked.has(i) ? 1 : 0.2;
       context.fillStyle = this.colours[this.labels[i]] ?? '#8a8f98';
       context.beginPath();
       context.arc(x, y, radius, 0, Math.PI * 2);
       context.fill();
     }
+    context.globalAlpha = 1;
+  }
+
+  drawMarked(context) {
+    context.strokeStyle = getComputedStyle(this.host).color;
+    for (const i of this.marked) {
+      context.beginPath();
+      context.arc(...this.toScreen(i), 3.5, 0, Math.PI * 2);
+      context.stroke();
+    }
+  }
+
+  drawLine(context) {
+    context.beginPath();
+    for (const [x, y] of this.line) context.lineTo(x, y);
+    context.closePath();
+    context.globalAlpha = 0.12;
+    context.fillStyle = context.strokeStyle = getComputedStyle(this.host).color;
+    context.fill();
+    context.globalAlpha = 1;
+    context.setLineDash([4, 4]);
+    context.lineWidth = 1.5;
+    context.stroke();
+    context.setLineDash([]);
   }
 
   drawHover(context) {

@@ -106,7 +106,7 @@ function drawResult(context, pane) {
 
 function listen(stage) {
   const redraw = () => { reference.redraw(); result.redraw(); };
-  for (const name of ['layout', 'palette', 'view', 'region', 'hover', 'selection', 'tool']) on(name, redraw);
+  for (const name of ['layout', 'palette', 'view', 'region', 'hover', 'selection', 'tool', 'marks']) on(name, redraw);
   on('document', ({ first, newGrid }) => showDocument(stage, first, newGrid));
   on('result', () => showResult());
   on('jobs', (job) => { showBusy(stage); if (job?.kind === 'generate') showPreview(job); });
