@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -37,13 +38,22 @@ class AppConfig:
     root: folder whose scenes the page lists; None shows demo scenes and uploads only.
     data_dir: folder for documents, results and uploads; made when missing.
     max_upload_bytes: largest upload, in bytes.
+    accounts: password of each user; empty asks for no login.
+    proxy_header: header in which a proxy in front names the user; instead of accounts.
     """
 
     root: Path | None = None
     data_dir: Path = field(default_factory=default_data_dir)
     max_upload_bytes: int = 8 << 30
+    accounts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    proxy_header: str = ""
 
     def __post_init__(self) -> None:
+        if self.accounts and self.proxy_header:
+            raise SettingsError(
+                "start with a login", "both accounts and a proxy's header are given", "one of them names the user",
+                "Leave out --auth or --proxy-header",
+            )  # fmt: skip
         object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser().resolve())
         if self.root is not None:
             root = Path(self.root).expanduser().resolve()

@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +24,7 @@ from ssldiff_core.errors import SSLDiffError
 
 from .documents import Document, ResultRecord, SceneRef
 from .files import write_atomically, write_json
+from .users import current_user, may_see
 
 if TYPE_CHECKING:
     from ssldiff_core.embeddings.grid import EmbeddingGrid
@@ -42,22 +46,24 @@ class DocumentStore:
         threading.Thread(target=self._autosave, name="autosave", daemon=True).start()
 
     def create(self) -> Document:
-        document = Document()
+        document = Document(owner=current_user())
         with self._lock:
             self._open[document.id] = document
         return document
 
     def get(self, document_id: str) -> Document | None:
-        """The document of an id, read from disk where needed; None where there is none or it cannot be read."""
+        """The document of an id, read from disk where needed.
+
+        None where there is none, it cannot be read, or it belongs to another user than the one who asks.
+        """
         if not re.fullmatch(r"[0-9a-f]{32}", document_id):
             return None
         with self._lock:
-            if document_id not in self._open:
-                document = self._load(document_id)
-                if document is None:
-                    return None
-                self._open[document_id] = document
-            return self._open[document_id]
+            document = self._open.get(document_id) or self._load(document_id)
+            if document is None:
+                return None
+            self._open[document_id] = document
+            return document if may_see(document.owner) else None
 
     def folder(self, document_id: str) -> Path:
         """The document's own folder, made where it is missing."""
@@ -65,13 +71,34 @@ class DocumentStore:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def recent(self, limit: int = 12) -> list[dict[str, object]]:
-        """The documents changed last, newest first."""
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Nothing is saved while the block runs: what lies on disk stays as it is."""
+        with self._saving:
+            yield
+
+    def forget(self, document_id: str) -> None:
+        """Hold a document no longer; its files stay."""
+        with self._lock:
+            self._open.pop(document_id, None)
+
+    def delete(self, document: Document) -> None:
+        """Remove a document with all its results."""
+        self.forget(document.id)
+        with self._saving:
+            shutil.rmtree(self._folder / document.id, ignore_errors=True)
+
+    def recent(self, limit: int = 60) -> list[dict[str, object]]:
+        """The user's documents changed last, newest first."""
         paths = sorted(self._folder.glob("*/document.json"), key=lambda path: path.stat().st_mtime, reverse=True)
         found = []
-        for path in paths[:limit]:
+        for path in paths:
+            if len(found) >= limit:
+                break
             try:
                 body = json.loads(path.read_text(encoding="utf-8"))
+                if not may_see(body.get("owner", "")):
+                    continue
                 found.append({
                     "id": body["id"], "name": body["name"], "scene": body["scene"], "edits": len(body.get("edits", ())),
                     "results": body["results"], "changed": path.stat().st_mtime,
@@ -87,7 +114,10 @@ class DocumentStore:
             OSError: where the disk is full or read-only; what was saved before stays.
         """
         with self._saving:
-            self._save(document)
+            with self._lock:
+                gone = self._open.get(document.id) is not document
+            if not gone:
+                self._save(document)
 
     def _save(self, document: Document) -> None:
         with document.lock:
@@ -140,6 +170,8 @@ class DocumentStore:
             "scene": None if document.scene is None else asdict(document.scene),
             "model_id": document.model_id,
             "grid_note": document.grid_note,
+            "note_accepted": document.note_accepted,
+            "owner": document.owner,
             "palette_version": document.palette_version,
             "results": [asdict(record) for record in document.results],
         }
@@ -183,6 +215,7 @@ def _from_json(body: dict[str, Any], folder: Path) -> Document:
 
     document = Document(**{key: body[key] for key in ("id", "name", "version", "created", "model_id", "grid_note")})
     document.palette_version = body["palette_version"]
+    document.owner, document.note_accepted = str(body.get("owner", "")), bool(body.get("note_accepted", False))
     if body["scene"] is not None:
         scene = dict(body["scene"], size_l0=tuple(body["scene"]["size_l0"]), warnings=tuple(body["scene"]["warnings"]))
         document.scene = SceneRef(**scene)

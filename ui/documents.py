@@ -79,6 +79,10 @@ class Document:
     results: tuple[ResultRecord, ...] = ()
     drawn: EmbeddingGrid | None = None
     """The grid that the newest result shows."""
+    owner: str = ""
+    """Who made it, where the server has a login."""
+    note_accepted: bool = False
+    """Whether the user said to go on although the grid is unlike what the model was trained on."""
 
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
@@ -96,7 +100,7 @@ class Document:
     def set_layout(self, layout: Layout, model_id: str, note: str = "") -> None:
         """Begin with a new grid and palette; earlier edits belong to the grid that is left."""
         with self.lock:
-            self.layout, self.model_id, self.grid_note = layout, model_id, note
+            self.layout, self.model_id, self.grid_note, self.note_accepted = layout, model_id, note, False
             self.points = {}
             self.palette_version += 1
             self._changed()
@@ -175,6 +179,23 @@ class Document:
         with self.lock:
             self.results, self.drawn = (*self.results, record), drawn
             self._changed()
+
+    def remove_result(self, result_id: str) -> None:
+        """Take a result out of the list."""
+        with self.lock:
+            self.results = tuple(record for record in self.results if record.id != result_id)
+            self._changed()
+
+    def accept_note(self) -> None:
+        """Go on with a grid that is unlike what the model was trained on."""
+        with self.lock:
+            self.note_accepted = True
+            self._changed()
+
+    @property
+    def asks(self) -> str:
+        """What the user must answer before anything is drawn; empty where there is nothing."""
+        return "" if self.note_accepted else self.grid_note
 
     def need_layout(self) -> Layout:
         if self.layout is None:
@@ -255,7 +276,7 @@ def document_to_json(document: Document) -> dict[str, object]:
             "palette": None,
         }
         if document.layout is not None:
-            body["grid"] = _grid_to_json(document.layout.base, document.grid_note)
+            body["grid"] = {**_grid_to_json(document.layout.base, document.grid_note), "asks": document.asks}
             body["layout"] = layout_to_json(document)
             body["palette"] = _palette_to_json(document)
         return body

@@ -11,6 +11,7 @@ from ssldiff_core.errors import Cancelled
 
 from .documents import Document, ResultRecord
 from .jobs import Job
+from .results import keep_labels
 from .tiles import encode_jpeg
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _keep_result(
     write_image(
         folder / "image.ome.tif", result.image, result.manifest, pixel_size_m=geometry.pixel_size_m, geometry=geometry
     )
+    keep_labels(folder, layout)
     entry = workspace.library.get(f"result-{document.id}-{result_id}")
     height, width = result.image.shape[:2]
     return ResultRecord(

@@ -20,6 +20,7 @@ from .encoding import encoding_work, finish_layout, region_geometry
 from .generation import generation_work
 from .jobs import Job
 from .library import SceneEntry
+from .questions import require_answer
 
 if TYPE_CHECKING:
     from ssldiff_core.models.catalogue import ModelSpec
@@ -163,6 +164,7 @@ def start_generation(workspace: Workspace, document: Document, values: Mapping[s
 
     if document.layout is None:
         raise LayoutError("generate", "there is no grid yet", "an image is drawn from a grid", "Read a region first")
+    require_answer(document)
     settings = Settings(
         seed=_whole_number(values.get("seed", 0), "seed", 0, 2**31 - 1),
         steps=_whole_number(values.get("steps", 20), "number of steps", 1, 200),

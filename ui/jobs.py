@@ -1,7 +1,8 @@
 """Long work: queued, done by one thread for each lane, followed by progress, stopped by a flag, remembered on disk.
 
 A job belongs to a document and to nobody's browser tab: it goes on when a page is closed, and a page that comes back
-finds it. ``accelerator`` (encoding, generation) and ``background`` (projections) are the lanes.
+finds it. ``accelerator`` (encoding, generation) and ``background`` (projections) are the lanes. In a lane users take
+turns: next is the oldest job of whoever was served longest ago, so that one's many jobs hold up nobody's first.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-import queue
 import threading
 import time
 import uuid
@@ -21,6 +21,7 @@ from typing import Literal
 from ssldiff_core.errors import Cancelled, SSLDiffError
 
 from .files import write_json
+from .users import current_user
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Job:
     kind: str
     document_id: str
     lane: Lane = "accelerator"
+    owner: str = ""
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     state: State = "queued"
     phase: str = ""
@@ -66,13 +68,66 @@ class Job:
 
     def to_json(self) -> dict[str, object]:
         keys = (
-            "id", "kind", "document_id", "lane", "state", "phase", "done", "total", "eta_s", "message", "preview",
-            "result_id", "created", "started", "finished",
+            "id", "kind", "document_id", "lane", "owner", "state", "phase", "done", "total", "eta_s", "message",
+            "preview", "result_id", "created", "started", "finished",
         )  # fmt: skip
         return {key: getattr(self, key) for key in keys}
 
 
 Work = Callable[[Job], None]
+
+
+class _Lane:
+    """Jobs that wait, by whose turn it is."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Job, Work]] = []
+        self._served: dict[str, int] = {}
+        self._turn = itertools.count(1)
+        self._condition = threading.Condition()
+
+    def put(self, job: Job, work: Work) -> None:
+        with self._condition:
+            self._waiting.append((job, work))
+            self._condition.notify()
+
+    def get(self) -> tuple[Job, Work]:
+        """The next job; waits for one."""
+        with self._condition:
+            while True:
+                self._waiting = [entry for entry in self._waiting if entry[0].state == "queued"]
+                if self._waiting:
+                    entry = _next_of(self._waiting, self._served)
+                    self._waiting.remove(entry)
+                    self._served[_user_of(entry[0])] = next(self._turn)
+                    return entry
+                self._condition.wait()
+
+    def waiting_before(self, job: Job) -> int:
+        """How many jobs come before one that waits."""
+        with self._condition:
+            waiting = [entry for entry in self._waiting if entry[0].state == "queued"]
+            served, turn = dict(self._served), max(self._served.values(), default=0)
+        count = 0
+        while waiting:
+            entry = _next_of(waiting, served)
+            if entry[0] is job:
+                break
+            waiting.remove(entry)
+            turn += 1
+            served[_user_of(entry[0])] = turn
+            count += 1
+        return count
+
+
+def _user_of(job: Job) -> str:
+    """Without a login each document stands for a user."""
+    return job.owner or job.document_id
+
+
+def _next_of(waiting: list[tuple[Job, Work]], served: dict[str, int]) -> tuple[Job, Work]:
+    """The oldest job of the user who was served longest ago; the list is in the order of asking."""
+    return min(waiting, key=lambda entry: served.get(_user_of(entry[0]), 0))
 
 
 class JobQueue:
@@ -82,20 +137,20 @@ class JobQueue:
         self._folder, self._changed = folder, changed
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
-        self._order = itertools.count()
-        self._lanes: dict[str, queue.PriorityQueue[tuple[int, Job | None, Work | None]]] = {}
+        self._lanes: dict[str, _Lane] = {}
         self._load()
         for lane in ("accelerator", "background"):
-            self._lanes[lane] = queue.PriorityQueue()
+            self._lanes[lane] = _Lane()
             threading.Thread(target=self._run_lane, args=(lane,), name=f"jobs-{lane}", daemon=True).start()
 
     def submit(self, job: Job, work: Work) -> Job:
-        """Queue a job; returns at once."""
+        """Queue a job of the user who asks; returns at once."""
+        job.owner = job.owner or current_user()
         with self._lock:
             self._jobs[job.id] = job
         self._keep(job)
         self._changed(job)
-        self._lanes[job.lane].put((next(self._order), job, work))
+        self._lanes[job.lane].put(job, work)
         return job
 
     def get(self, job_id: str) -> Job | None:
@@ -108,10 +163,12 @@ class JobQueue:
         return sorted(found, key=lambda job: job.created)
 
     def waiting_before(self, job: Job) -> int:
-        """How many jobs of the lane are done before this one."""
+        """How many jobs of the lane are done before this one, if nobody asks for more."""
+        if job.state == "running":
+            return 0
         with self._lock:
-            others = [other for other in self._jobs.values() if other.lane == job.lane and other.active]
-        return sum(other.created < job.created for other in others)
+            running = sum(other.lane == job.lane and other.state == "running" for other in self._jobs.values())
+        return running + self._lanes[job.lane].waiting_before(job)
 
     def cancel(self, job_id: str) -> Job | None:
         """Ask a job to stop. One that waits is cancelled at once."""
@@ -135,9 +192,7 @@ class JobQueue:
 
     def _run_lane(self, lane: str) -> None:
         while True:
-            _, job, work = self._lanes[lane].get()
-            if job is None or work is None:
-                return
+            job, work = self._lanes[lane].get()
             if job.state == "queued":
                 self._run(job, work)
 

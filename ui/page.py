@@ -13,6 +13,7 @@ from ssldiff_core.errors import SSLDiffError
 
 from . import components, handlers
 from .config import static_version
+from .questions import NeedsAnswer
 from .theme import page_theme as page_theme
 from .workspace import Workspace
 
@@ -84,6 +85,8 @@ def _connect(
                 return _tell(error="Open a scene first: an image is drawn from its grid.")
             values = {"seed": seed, "steps": steps, "guidance_scale": guidance_scale}
             job = handlers.start_generation(workspace, document, values)
+        except NeedsAnswer:
+            return _tell(asks=identity)
         except SSLDiffError as error:
             return _tell(error=str(error))
         return _tell(job=job.id)

@@ -10,6 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from .config import AppConfig, default_data_dir
+from .login import Login, read_accounts
 from .workspace import Workspace
 
 
@@ -32,6 +33,8 @@ def create_app(config: AppConfig) -> FastAPI:
     app = FastAPI(title="ssldiff", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.workspace = workspace
     add_routes(app, workspace)
+    if config.accounts or config.proxy_header:
+        app.add_middleware(Login, accounts=config.accounts, proxy_header=config.proxy_header)
     return gr.mount_gradio_app(
         app, build_page(workspace), path="/", ssr_mode=False, footer_links=[], run_history=False,
         theme=page_theme(), head=page_head(), pwa=False, enable_monitoring=False, mcp_server=False, show_error=False,
@@ -41,7 +44,7 @@ def create_app(config: AppConfig) -> FastAPI:
 
 def serve(
     host: str = "127.0.0.1", port: int = 7860, root: str | Path | None = None, data_dir: str | Path | None = None,
-    max_upload_gib: float = 8.0,
+    max_upload_gib: float = 8.0, auth: str | None = None, proxy_header: str = "",
 ) -> None:  # fmt: skip
     """Serve the app until it is stopped.
 
@@ -51,9 +54,11 @@ def serve(
         root: folder whose scenes are listed for opening.
         data_dir: folder for documents, results and uploads; the user's own data folder by default.
         max_upload_gib: largest upload, in GiB.
+        auth: ``name:password``, or a file with one such line for each user; None asks for no login.
+        proxy_header: header in which a proxy in front names the user; instead of ``auth``.
 
     Raises:
-        SettingsError: where a folder cannot be used.
+        SettingsError: where a folder or an account cannot be used.
     """
     import uvicorn
 
@@ -61,6 +66,8 @@ def serve(
         root=None if root is None else Path(root),
         data_dir=default_data_dir() if data_dir is None else Path(data_dir),
         max_upload_bytes=int(max_upload_gib * 2**30),
+        accounts={} if auth is None else read_accounts(auth),
+        proxy_header=proxy_header,
     )
     app = create_app(config)
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host

@@ -16,7 +16,7 @@ unless --host says otherwise; it asks no other host for anything."""
 _EXAMPLES = """\
   ssldiff serve
   ssldiff serve --root /data/slides --port 8000
-  ssldiff serve --host 0.0.0.0 --root /data/slides      for all who can reach this machine"""
+  ssldiff serve --host 0.0.0.0 --root /data/slides --auth accounts.txt      for several users, each with a login"""
 
 
 def add_command(commands: Commands) -> None:
@@ -27,6 +27,12 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--root", type=Path, metavar="FOLDER", help="scenes in this folder can be opened in the app")
     parser.add_argument("--data-dir", type=Path, metavar="FOLDER", help="where documents and results are kept")
     parser.add_argument("--max-upload-gib", type=float, default=8.0, metavar="GIB", help="largest upload (8)")
+    parser.add_argument(
+        "--auth", metavar="NAME:PASSWORD", help="ask for a login; or the name of a file with such a line for each user"
+    )
+    parser.add_argument(
+        "--proxy-header", default="", metavar="NAME", help="a proxy in front names the user in this header"
+    )
     parser.set_defaults(run=run)
 
 
@@ -36,7 +42,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.note("starting the app …")
     from ui import serve
 
-    serve(arguments.host, arguments.port, arguments.root, arguments.data_dir, arguments.max_upload_gib)
+    serve(
+        arguments.host, arguments.port, arguments.root, arguments.data_dir, arguments.max_upload_gib,
+        auth=arguments.auth, proxy_header=arguments.proxy_header,
+    )  # fmt: skip
     return 0
 
 

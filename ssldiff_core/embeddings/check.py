@@ -115,6 +115,31 @@ def check_grid(grid: EmbeddingGrid, reference: Mapping[str, Any] | str | Path) -
     return GridCheck(share, read_only(outside), ratio, message)
 
 
+def relative_distances(grid: EmbeddingGrid, reference: str | Path) -> np.ndarray:
+    """Distance of each cell from what a model was trained on, over the limit beyond which it counts as out of range.
+
+    Args:
+        grid: of the model's encoder.
+        reference: path of the model's ``encoder.json``.
+
+    Returns:
+        (rows, cols) float32, NaN in invalid cells; above 1 is out of range.
+
+    Raises:
+        GridError: where the grid is of another dimension.
+        ModelError: where the reference is missing, broken, or stores no quantiles.
+    """
+    stored = _read_facts(reference).get("quantiles")
+    if stored is None:
+        raise ModelError("compare cells with the training set", "this model stores no reference to compare with")
+    centroids, limit, _ = _read_reference(stored)
+    if centroids.shape[1] != grid.dim:
+        raise GridError("check a grid", f"it has {grid.dim} dimensions", f"the reference has {centroids.shape[1]}")
+    ratios = np.full(grid.shape_cell, np.nan, dtype=np.float32)
+    ratios[grid.valid] = _distances(_units(grid.vectors[grid.valid]), centroids) / max(limit, 1e-9)
+    return ratios
+
+
 def _read_facts(path: str | Path) -> Mapping[str, Any]:
     try:
         facts = json.loads(Path(path).read_text(encoding="utf-8"))

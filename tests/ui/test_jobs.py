@@ -82,3 +82,20 @@ def test_a_new_server_remembers_jobs_and_tells_which_it_interrupted(tmp_path: Pa
     states = {job.id: job.state for job in second.of_document("d")}
     assert states == {done.id: "done", cut.id: "failed"}
     assert "stopped" in second.get(cut.id).message
+
+
+def test_users_take_turns_whatever_the_order_of_asking(queue: JobQueue) -> None:
+    order: list[str] = []
+    held = threading.Event()
+    first = queue.submit(Job("test", "d", owner="anna"), lambda _: held.wait(10) and None)
+    asked = [("anna", 1), ("anna", 2), ("anna", 3), ("bert", 1), ("cleo", 1), ("bert", 2)]
+    jobs = [
+        queue.submit(Job("test", "d", owner=user), lambda _, name=f"{user} {n}": order.append(name))
+        for user, n in asked
+    ]
+    time.sleep(0.05)
+    before = [queue.waiting_before(job) for job in jobs]
+    held.set()
+    assert [wait(job).state for job in (first, *jobs)] == ["done"] * 7
+    assert order == ["bert 1", "cleo 1", "anna 1", "bert 2", "anna 2", "anna 3"]
+    assert [f"{user} {n}" for _, (user, n) in sorted(zip(before, asked, strict=True))] == order

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, File, HTTPException, UploadFile
+from fastapi import APIRouter, Body, File, UploadFile
 
 from .. import handlers, swatches
 from ..documents import document_to_json, layout_to_json
 from ..projecting import start_umap
+from ..scene_links import link_scene
 from ..workspace import Workspace
-from .image_routes import find_document
+from .image_routes import find_document, find_job
 
 Payload = Annotated[dict[str, Any], Body()]
 
@@ -53,6 +54,7 @@ def _add_document(router: APIRouter, workspace: Workspace) -> None:
     @router.get("/documents/{document_id}")
     def read(document_id: str) -> dict[str, object]:
         document = find_document(workspace, document_id)
+        link_scene(workspace, document)
         jobs = [workspace.job_to_json(job)["job"] for job in workspace.jobs.of_document(document_id)[-20:]]
         return {**document_to_json(document), "jobs": jobs}
 
@@ -104,14 +106,10 @@ def _add_jobs(router: APIRouter, workspace: Workspace) -> None:
 
     @router.get("/jobs/{job_id}")
     def job(job_id: str) -> dict[str, object]:
-        found = workspace.jobs.get(job_id)
-        if found is None:
-            raise HTTPException(404)
-        return workspace.job_to_json(found)
+        return workspace.job_to_json(find_job(workspace, job_id))
 
     @router.post("/jobs/{job_id}/cancel")
     def cancel(job_id: str) -> dict[str, object]:
-        found = workspace.jobs.cancel(job_id)
-        if found is None:
-            raise HTTPException(404)
+        found = find_job(workspace, job_id)
+        workspace.jobs.cancel(found.id)
         return workspace.job_to_json(found)

@@ -13,8 +13,10 @@ from fastapi.responses import FileResponse, Response
 from ssldiff_core.errors import SSLDiffError
 
 from ..documents import Document, ResultRecord
+from ..jobs import Job
 from ..library import SceneEntry
 from ..tiles import encode_jpeg
+from ..users import may_see
 from ..workspace import Workspace
 from .static_routes import IMMUTABLE
 
@@ -59,9 +61,7 @@ def image_routes(workspace: Workspace) -> APIRouter:
 
     @router.get("/jobs/{job_id}/preview/{number}.jpg")
     def preview(job_id: str, number: int) -> Response:
-        job = workspace.jobs.get(job_id)
-        if job is None:
-            raise HTTPException(404)
+        job = find_job(workspace, job_id)
         if not job.preview_jpeg:  # the job has ended since the page heard of this preview
             return Response(status_code=204)
         return Response(job.preview_jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
@@ -90,6 +90,14 @@ def find_document(workspace: Workspace, document_id: str) -> Document:
     return document
 
 
+def find_job(workspace: Workspace, job_id: str) -> Job:
+    """The job of an id, or 404."""
+    job = workspace.jobs.get(job_id)
+    if job is None or not may_see(job.owner):
+        raise HTTPException(404, "There is no such job on this server.")
+    return job
+
+
 def point_buffer(document: Document, digest: str, name: str) -> np.ndarray:
     """Points of a projection, (n, 3) float32: x, y, and what it is of.
 
@@ -109,6 +117,8 @@ def point_buffer(document: Document, digest: str, name: str) -> np.ndarray:
 
 
 def _entry(workspace: Workspace, scene_id: str, version: str) -> SceneEntry:
+    if scene_id.startswith("result-"):
+        find_document(workspace, scene_id[7:39])  # a result is seen by whoever may see its document
     try:
         entry = workspace.library.get(scene_id)
     except SSLDiffError as error:

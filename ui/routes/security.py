@@ -10,6 +10,8 @@ from fastapi.responses import JSONResponse, Response
 
 from ssldiff_core.errors import SSLDiffError
 
+from ..questions import NeedsAnswer
+
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -36,4 +38,4 @@ def add_guards(app: FastAPI) -> None:
 
     @app.exception_handler(SSLDiffError)
     async def tell(_: Request, error: SSLDiffError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, status_code=422)
+        return JSONResponse({"error": str(error), "asks": isinstance(error, NeedsAnswer)}, status_code=422)
