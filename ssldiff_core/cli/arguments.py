@@ -25,6 +25,10 @@ def add_parser(commands: Commands, name: str, summary: str, description: str, ex
     )  # fmt: skip
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.add_argument(
+        "--models-dir", type=Path, metavar="DIR",
+        help="folder of model folders to look in first (SSLDIFF_MODELS_DIR)",
+    )  # fmt: skip
     return parser
 
 

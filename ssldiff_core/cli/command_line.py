@@ -6,14 +6,17 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from .. import __version__
-from ..errors import Cancelled, SSLDiffError
-from . import check, edit, encode, finish, generate, models, palette, replay, serve, train
+from ..errors import Cancelled, ModelError, SSLDiffError
+from . import check, convert, edit, encode, finish, generate, models, palette, replay, serve, train
 from .console import Console
 
 EXIT_MISTAKE, EXIT_INTERRUPTED = 2, 130
+MODELS_DIR = "SSLDIFF_MODELS_DIR"
 
 _DESCRIPTION = """\
 Regenerate large images from grids of self-supervised embeddings.
@@ -53,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"unrecognized arguments: {' '.join(rest)}; see ssldiff {arguments.command} --help")
         arguments.rest = rest
         console = Console(quiet=arguments.quiet, as_json=arguments.json)
-        code: int = arguments.run(arguments, console)
+        with models_of(getattr(arguments, "models_dir", None)):
+            code: int = arguments.run(arguments, console)
         sys.stdout.flush()
         return code
     except (KeyboardInterrupt, Cancelled):
@@ -67,6 +71,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
+@contextmanager
+def models_of(folder: Path | None) -> Iterator[None]:
+    """While a command runs, models and encoders are looked for in the folder of ``--models-dir`` first.
+
+    Raises:
+        ModelError: where there is no such folder.
+    """
+    if folder is None:
+        yield
+        return
+    if not folder.is_dir():
+        raise ModelError(f"find models in {folder}", "there is no such folder", "", "Give the folder of model folders")
+    before = os.environ.get(MODELS_DIR)
+    os.environ[MODELS_DIR] = str(folder.absolute())
+    try:
+        yield
+    finally:
+        os.environ.pop(MODELS_DIR)
+        if before is not None:
+            os.environ[MODELS_DIR] = before
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser with all commands."""
     parser = argparse.ArgumentParser(
@@ -75,6 +101,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(takes_rest=False)
     parser.add_argument("--version", action="version", version=f"ssldiff {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    for module in (encode, palette, edit, generate, finish, replay, check, models, serve, train):
+    for module in (encode, palette, edit, generate, finish, replay, check, models, convert, serve, train):
         module.add_command(commands)
     return parser

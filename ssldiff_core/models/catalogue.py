@@ -2,7 +2,8 @@
 
 Models lie in folders of model folders: the one of ``--models-dir`` or ``SSLDIFF_MODELS_DIR``, those of plug-ins, and
 the shipped one, in this order. A model folder holds ``model.json`` (the :class:`ModelSpec`) and its networks in
-diffusers' layout; a shipped one also the patch encoder (``encoder.safetensors``, ``encoder.json``), a starting palette and a card.
+diffusers' layout; a shipped one also the patch encoder (``encoder.safetensors``, ``encoder.json``), a starting palette
+and a card.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def load_part(spec: ModelSpec, name: str, kind: Any, device: torch.device, dtype
             )  # fmt: skip
     network = network.eval().requires_grad_(False)
     check_precision(spec, name, network, dtype)
-    return network.to(device=device, dtype=dtype)
+    return torch.nn.Module.to(network, device=device, dtype=dtype)  # that of diffusers warns of every cast
 
 
 def find_part(spec: ModelSpec, name: str) -> Path:

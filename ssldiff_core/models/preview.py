@@ -21,7 +21,7 @@ def fit_latent_rgb(autoencoder: Autoencoder, colours: Tensor) -> tuple[tuple[flo
     """
     count = _BLOCKS * _BLOCKS
     generator = torch.Generator().manual_seed(0)
-    taken = colours[torch.randint(len(colours), (count,), generator=generator)].float().cpu()
+    taken = colours.detach()[torch.randint(len(colours), (count,), generator=generator)].float().cpu()
     blocks = taken.T.reshape(1, -1, _BLOCKS, _BLOCKS)
     canvas = blocks.repeat_interleave(_BLOCK, 2).repeat_interleave(_BLOCK, 3)
     pixels = autoencoder.decode(canvas).float().cpu().clamp(-1.0, 1.0)
