@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .diffusion.graph.trajectory import Trajectory as Trajectory
     from .embeddings.check import GridCheck as GridCheck
     from .embeddings.check import check_grid as check_grid
     from .embeddings.embed import EmbedProgress as EmbedProgress
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from .models.catalogue import list_models as list_models
     from .models.catalogue import load_model as load_model
     from .provenance import Manifest as Manifest
+    from .regenerate import regenerate as regenerate
     from .scenes import Scene as Scene
     from .scenes import open_scene as open_scene
 
@@ -94,6 +96,8 @@ _HOMES = {
     "Step": "generate",
     "Result": "generate",
     "generate": "generate",
+    "Trajectory": "diffusion.graph.trajectory",
+    "regenerate": "regenerate",
     "Manifest": "provenance",
     "write_image": "export",
     "SSLDiffError": "errors",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .diffusion.appearance import Appearance
+    from .diffusion.graph.trajectory import Trajectory
     from .diffusion.reference import Reference
     from .models.catalogue import Model
 
@@ -134,7 +135,7 @@ class Step:
 def generate(
     source: EmbeddingGrid | Layout, settings: Settings | None = None, *, model: Model | None = None,
     reference: Reference | None = None, appearance: Appearance | None = None, parents: tuple[str, ...] = (),
-    preview_px: int = PREVIEW_PX, cancelled: Callable[[], bool] = lambda: False,
+    keep: Trajectory | None = None, preview_px: int = PREVIEW_PX, cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step]:  # fmt: skip
     """Draw the large image that a grid describes.
 
@@ -148,12 +149,14 @@ def generate(
         reference: what to start from instead of pure noise, and how much of it to forget.
         appearance: the colours that the finished image is given; its shapes stay.
         parents: digests of the manifests that this run continues, oldest first.
+        keep: an empty trajectory, filled so that :func:`~ssldiff_core.regenerate.regenerate` can go on from it.
         preview_px: longest side of the previews.
         cancelled: looked at before every tile.
 
     Raises:
         GridError: where the model cannot draw the grid.
         ModelError: where there is no model for it.
+        SettingsError: where the trajectory of this run cannot be kept.
         Cancelled: where ``cancelled()`` said so.
     """
     from .diffusion.autoencoder import decode_canvas, preview_rgb
@@ -178,6 +181,8 @@ def generate(
     run = start.unchanged() or DenseEngine(settings.tile_lat).run(
         GuidedDenoiser(model.denoiser, scale), ConditioningField(grid), start.noise, solver, start.levels, cancelled
     )
+    if keep is not None:
+        run = keep.recording(run, grid.geometry.latent_factor, plain=not (start.record or appearance))
     began = time.monotonic()
     for step in run:
         elapsed = time.monotonic() - began
@@ -193,6 +198,8 @@ def generate(
     if appearance is not None:
         image, manifest = appearance.match(image), replace(manifest, appearance=appearance.to_json())
     manifest = manifest.with_image(image)
+    if keep is not None:
+        keep.complete(image, manifest.to_json())
     result = Result(image, step.latents, manifest, grid.geometry, seconds)
     yield Step(step.total + 1, step.total + 1, "done", preview, 0.0, result)
 
@@ -268,6 +275,7 @@ def _continue(
     from .diffusion.reference import reference_from_record
     from .errors import ModelError
     from .models.catalogue import get_model_spec, load_model
+    from .regenerate import replay_chain
 
     spec = get_model_spec(manifest.model_id)
     if spec.digest != manifest.model_digest:
@@ -275,8 +283,12 @@ def _continue(
             f"replay an image of the model {spec.id!r}", f"the weights here are {spec.digest[:12]}",
             f"it was drawn by {manifest.model_digest[:12]}", "Install the version of ssldiff that the manifest names",
         )  # fmt: skip
+    model = load_model(spec.id, device=settings.device, precision=settings.precision)
+    if manifest.chain:
+        yield from replay_chain(manifest, settings, model, cancelled)
+        return
     yield from generate(
-        manifest.grid, settings, model=load_model(spec.id, device=settings.device, precision=settings.precision),
+        manifest.grid, settings, model=model,
         reference=reference_from_record(manifest.reference, reference_image),
         appearance=appearance_from_json(manifest.appearance), parents=parents, cancelled=cancelled,
     )  # fmt: skip

@@ -16,6 +16,8 @@ A manifest is one JSON object, written beside every result and inside it::
       "reference": {"strength": 0.5, "digest": "<sha256 of its latents>", "name": …, "path": …, "latents": "<base64>"},
                                           what a variation started from (diffusion.reference), or null
       "appearance": {"kind": "stains", …},              the colours it was given (diffusion.appearance), or null
+      "chain": [{"margin_lat": 6, "change": {…}, …}, …],     how each grid of a regenerated image became the next, oldest
+                                          first (embeddings.grid_change), so that all of them can be drawn again
       "bit_exact": true,                  replay on the same machine, device and versions gives the same bytes
       "image": {"digest": "<sha256>", "shape": [height, width, 3]},     or null before there is an image
       "versions": {"python": …, "ssldiff": …, "torch": …, "numpy": …},
@@ -77,6 +79,7 @@ class Manifest:
         parents: digests of the manifests that this run continues, oldest first.
         reference: JSON-able; what a variation started from, empty for a run from noise.
         appearance: JSON-able; the colours that the image was given, empty where they are the model's own.
+        chain: JSON-able; for each time the image was regenerated, what changed and how wide around it was drawn.
         bit_exact: whether a replay on the same machine, device and versions is promised to be equal in every bit.
         image_digest: :func:`digest_image` of the result; empty before there is one.
         image_shape: (height, width, 3) of the result; empty before there is one.
@@ -96,6 +99,7 @@ class Manifest:
     parents: tuple[str, ...] = ()
     reference: Mapping[str, Any] = field(default_factory=dict)
     appearance: Mapping[str, Any] = field(default_factory=dict)
+    chain: tuple[Mapping[str, Any], ...] = ()
     bit_exact: bool = False
     image_digest: str = ""
     image_shape: tuple[int, ...] = ()
@@ -111,8 +115,9 @@ class Manifest:
                 )
         for name in ("settings", "reference", "appearance", "versions", "machine"):
             object.__setattr__(self, name, MappingProxyType(_plain(name, dict(getattr(self, name)))))
-        edits = tuple(MappingProxyType(_plain("edits", dict(edit))) for edit in self.edits)
-        object.__setattr__(self, "edits", edits)
+        for name in ("edits", "chain"):
+            records = tuple(MappingProxyType(_plain(name, dict(record))) for record in getattr(self, name))
+            object.__setattr__(self, name, records)
         object.__setattr__(self, "parents", tuple(str(parent) for parent in self.parents))
         object.__setattr__(self, "image_shape", tuple(int(side) for side in self.image_shape))
 
@@ -134,6 +139,8 @@ class Manifest:
             facts.append([self.reference["digest"], self.reference["strength"]])
         if self.appearance:
             facts.append(dict(self.appearance))
+        if self.chain:
+            facts.append([dict(record) for record in self.chain])
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def with_image(self, image: np.ndarray) -> Manifest:
@@ -156,6 +163,7 @@ class Manifest:
                 "parents": list(self.parents),
                 "reference": dict(self.reference) or None,
                 "appearance": dict(self.appearance) or None,
+                "chain": [dict(record) for record in self.chain],
                 "bit_exact": self.bit_exact,
                 "image": image,
                 "versions": dict(self.versions),
@@ -190,6 +198,7 @@ class Manifest:
                 parents=tuple(record["parents"]),
                 reference=record.get("reference") or {},
                 appearance=record.get("appearance") or {},
+                chain=tuple(record.get("chain") or ()),
                 bit_exact=bool(record["bit_exact"]),
                 image_digest=str(image["digest"]),
                 image_shape=tuple(image["shape"]),

@@ -15,7 +15,7 @@ from torch import Tensor
 from ...errors import Cancelled
 from ..denoisers import Denoiser
 from ..field import ConditioningField
-from ..graph import MemoryStore, TileGraph, TileStore
+from ..graph import MemoryStore, TileGraph
 from ..graph.graph import Drawing
 from ..noise import NoiseSource
 from ..schedule import Solver
@@ -43,11 +43,10 @@ class DenseEngine:
 
     Args:
         tile_lat: side of a tile in latents.
-        keep: where the canvas after every step stays when the run is over; None forgets it.
     """
 
-    def __init__(self, tile_lat: int = 512, keep: TileStore | None = None) -> None:
-        self.tile_lat, self.keep = tile_lat, keep
+    def __init__(self, tile_lat: int = 512) -> None:
+        self.tile_lat = tile_lat
         self.latents_denoised = 0
         """Of the last run: latents that the network has seen, halos included, each step counted."""
 
@@ -65,7 +64,7 @@ class DenseEngine:
             Cancelled: where ``cancelled()`` says so.
         """
         drawing = Drawing(denoiser, field, noise, solver, levels)
-        graph = TileGraph(drawing, MemoryStore() if self.keep is None else self.keep, self.tile_lat)
+        graph = TileGraph(drawing, MemoryStore(), self.tile_lat)
         for level in range(1, graph.levels + 1):
             for node in graph.cone(level, drawing.canvas):
                 if cancelled():
@@ -73,7 +72,6 @@ class DenseEngine:
                 graph.compute(node)
             self.latents_denoised = graph.latents_denoised
             x, x0 = (graph.assemble(level, drawing.canvas, plane) for plane in ("x", "x0"))
-            graph.store.forget("x0", level - 1)
-            if self.keep is None:
-                graph.store.forget("x", level - 1)
+            for plane in ("x", "x0"):
+                graph.store.forget(plane, level - 1)
             yield EngineStep(level, graph.levels, x, x0)

@@ -1,0 +1,198 @@
+"""Regeneration: after an edit, only the positions whose condition changed, and a margin, are drawn again.
+
+Everything around them is read from the trajectory at each step, so what lies outside stays as it was, to the bit, and
+the cost follows the edited area. Pinning the surroundings is an approximation; how wide the margin must be was
+measured on the shipped networks (20 steps, one cell of a 5 × 5 grid given another sort's vector, everything drawn
+again without pinning): the mean difference from the earlier canvas falls from 6-7 % of that inside at the border of
+the changed positions to 2-4 % after 2 latents, 1-1.6 % after 4 and 0.6 % after 6, where it stays (bfloat16's own
+rounding). The field of one step reaches 1 % at 8 latents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import Cancelled, LayoutError
+from .autoencoder import Autoencoder, decode_canvas
+from .graph.graph import Drawing
+from .graph.lattice import Block
+from .graph.trajectory import Trajectory, Version
+
+MARGIN_LAT = 6
+"""Latents around the changed positions that are drawn again too."""
+
+HALO_LAT = 8
+"""Latents around a block that the network sees when it is drawn again."""
+
+_LARGEST_LAT = 512
+_FULL = 0.6
+"""A rectangle is drawn as one block where at least this share of it has to be drawn."""
+
+_SMALLEST = 48
+"""Sides up to so many latents are not divided further: halos would cost more than is saved."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is drawn again.
+
+    Args:
+        canvas: the whole canvas, in the frame of the noise.
+        blocks: disjoint, where latents are drawn.
+        pixel_blocks: where pixels are decoded.
+        halo_lat: what the network sees around a block.
+    """
+
+    canvas: Block
+    blocks: tuple[Block, ...]
+    pixel_blocks: tuple[Block, ...]
+    halo_lat: int
+
+    @property
+    def latents(self) -> int:
+        """Latents that the network sees in one step."""
+        return sum(block.grown(self.halo_lat, self.canvas).area for block in self.blocks)
+
+
+def plan_edit(
+    changed: NDArray[np.bool_], drawing: Drawing, autoencoder: Autoencoder, margin_lat: int = MARGIN_LAT,
+    halo_lat: int = HALO_LAT,
+) -> Plan:  # fmt: skip
+    """Around the cells that changed: the condition is another up to the centres of their neighbours.
+
+    Args:
+        changed: (rows, cols) bool.
+        drawing: of the new grid.
+        autoencoder: pixels change as far as its decoder reaches.
+        margin_lat: around the positions whose condition changed.
+        halo_lat: what the network sees around a block.
+    """
+    canvas, cell, unit = drawing.canvas, drawing.field.grid.geometry.cell_lat, drawing.denoiser.phase_lat
+    mask = np.zeros((canvas.height // unit, canvas.width // unit), np.bool_)
+    for row, col in np.argwhere(changed):
+        reach = cell // 2 + margin_lat
+        top, left = (max(0, index * cell - reach) // unit for index in (row, col))
+        bottom, right = (-(-((index + 1) * cell + reach) // unit) for index in (row, col))
+        mask[top:bottom, left:right] = True
+    blocks = tuple(
+        Block(canvas.row + unit * row, canvas.col + unit * col, unit * height, unit * width)
+        for row, col, height, width in _cover(mask, 0, 0, _SMALLEST // unit, _LARGEST_LAT // unit)
+    )
+    halo = -(-halo_lat // unit) * unit
+    pixel_blocks = tuple(block.grown(autoencoder.decoder_radius_lat, canvas) for block in blocks)
+    return Plan(canvas, blocks, pixel_blocks, halo)
+
+
+def plan_growth(old: Block, drawing: Drawing) -> Plan:
+    """Around a canvas that was smaller: all that is new, and nothing else, neither latents nor pixels."""
+    new = drawing.canvas
+    strips = (
+        (new.row, new.col, old.row - new.row, new.width),
+        (old.bottom, new.col, new.bottom - old.bottom, new.width),
+        (old.row, new.col, old.height, old.col - new.col),
+        (old.row, old.right, old.height, new.right - old.right),
+    )
+    parts = [Block(*strip) for strip in strips if min(strip[2:]) > 0]
+    blocks = tuple(block for part in parts for block in part.cut(_LARGEST_LAT))
+    return Plan(new, blocks, blocks, drawing.halo_lat)
+
+
+@dataclass
+class Regeneration:
+    """Carries out a plan on top of a trajectory.
+
+    Args:
+        plan: what is drawn again.
+        drawing: of the new grid.
+        trajectory: what was there; gets the new version by :meth:`finish`.
+        factor: pixels along a latent.
+    """
+
+    plan: Plan
+    drawing: Drawing
+    trajectory: Trajectory
+    factor: int
+    latents_denoised: int = 0
+    """Latents that the network has seen, halos included, each step counted."""
+    draft: Version = field(init=False)
+
+    def __post_init__(self) -> None:
+        plan, drawing = self.plan, self.drawing
+        self.draft = self.trajectory.begin(
+            plan.canvas, plan.blocks, plan.pixel_blocks, drawing.steps, drawing.denoiser.latent_channels, self.factor
+        )
+
+    def run(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[tuple[int, list[Tensor]]]:
+        """Yield (steps done, x0 of each block) after each step.
+
+        Raises:
+            Cancelled: where ``cancelled()`` says so, looked at before every block.
+        """
+        drawing, plan, draft = self.drawing, self.plan, self.draft
+        crops = [block.grown(plan.halo_lat, plan.canvas) for block in plan.blocks]
+        conditions = [drawing.condition(crop) for crop in crops]
+        previous: list[Tensor | None] = [None] * len(crops)
+        for step in range(drawing.steps):
+            estimates = []
+            for index, (block, crop) in enumerate(zip(plan.blocks, crops, strict=True)):
+                if cancelled():
+                    raise Cancelled("drawing the image")
+                x = self.trajectory.read(step, crop, draft) if step else drawing.start(crop)
+                x, x0 = drawing.advance(step, x, conditions[index], crop, block, previous[index])
+                draft.levels[index][step] = x.numpy()
+                self.latents_denoised += crop.area
+                previous[index] = x0
+                estimates.append(x0)
+            yield step + 1, estimates
+
+    def decode(
+        self, autoencoder: Autoencoder, device: object = "cpu", cancelled: Callable[[], bool] = lambda: False
+    ) -> None:
+        """The pixels that the new latents reach."""
+        for place, pixels in zip(self.plan.pixel_blocks, self.draft.pixels, strict=True):
+            crop = place.grown(autoencoder.decoder_radius_lat, self.plan.canvas)
+            latents = self.trajectory.read(self.drawing.steps, crop, self.draft)
+            found = decode_canvas(autoencoder, latents, device=str(device), cancelled=cancelled)
+            rows, cols = (slice(s.start * self.factor, s.stop * self.factor) for s in place.slices(crop))
+            pixels[:] = found[rows, cols]
+
+
+def check_either(change_count: int, grows: bool) -> None:
+    """LayoutError where cells that were drawn changed and the canvas grew at once."""
+    if change_count and grows:
+        raise LayoutError(
+            "draw an edit and a larger canvas at once", f"{change_count} cells that were drawn changed as well",
+            "growing leaves what was there as it is", "Grow first, then edit",
+        )  # fmt: skip
+
+
+def _cover(
+    mask: NDArray[np.bool_], row: int, col: int, smallest: int, largest: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """Disjoint rectangles (row, col, height, width) that hold all of a mask, most of each belonging to it."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return
+    row, col, mask = row + rows[0], col + cols[0], mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+    height, width = mask.shape
+    side = max(height, width)
+    if side <= largest and (side <= smallest or mask.mean() >= _FULL):
+        yield int(row), int(col), height, width
+        return
+    tall = height >= width
+    middle = _gap(mask if tall else mask.T)
+    first, second = (mask[:middle], mask[middle:]) if tall else (mask[:, :middle], mask[:, middle:])
+    yield from _cover(first, row, col, smallest, largest)
+    yield from _cover(second, *((row + middle, col) if tall else (row, col + middle)), smallest, largest)
+
+
+def _gap(mask: NDArray[np.bool_]) -> int:
+    """Before which row to cut: at the empty one nearest to the middle, else in the middle."""
+    middle = len(mask) // 2
+    empty = np.flatnonzero(~mask.any(axis=1))
+    return int(empty[np.abs(empty - middle).argmin()]) if len(empty) else middle

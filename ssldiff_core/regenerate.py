@@ -1,0 +1,187 @@
+"""The story goes on: after an edit or on a larger canvas, only what is new is drawn, on the trajectory of the run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .embeddings.grid import EmbeddingGrid
+from .embeddings.grid_change import GridChange
+from .errors import ModelError, SettingsError
+from .generate import PREVIEW_PX, Result, Settings, Step, generate, make_manifest
+from .layouts import Layout
+from .provenance import Manifest
+
+if TYPE_CHECKING:
+    from .diffusion.graph.trajectory import Trajectory
+    from .diffusion.regeneration import Regeneration
+    from .models.catalogue import Model
+
+
+def regenerate(
+    previous: Trajectory, source: EmbeddingGrid | Layout, *, model: Model | None = None, margin_lat: int | None = None,
+    halo_lat: int | None = None, preview_px: int = PREVIEW_PX, cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[Step]:  # fmt: skip
+    """Draw what a grid changed, or added, since the last version that a trajectory holds.
+
+    What lies further than the margin from the changed positions stays as it was in every bit, and so does all of a
+    canvas that grows; the cost follows what is new. A grid that an earlier version had brings that version back
+    without computing, and later ones are forgotten: that is undo.
+
+    Args:
+        previous: filled by ``generate(..., keep=...)``; gets the new version.
+        source: the grid or layout to draw now: cells changed, or rows and columns added on any side.
+        model: the loaded model that drew it; loaded where None.
+        margin_lat: latents around the changed positions that are drawn too.
+        halo_lat: latents around a block that the network sees.
+        preview_px: longest side of the previews.
+        cancelled: looked at before every block; a cancelled regeneration leaves the trajectory as it was.
+
+    Raises:
+        GridError: where the grid is not one that the canvas can become.
+        LayoutError: where the canvas grew and drawn cells changed at once.
+        ManifestError: where the trajectory is empty.
+        ModelError: where the weights are not those that drew it.
+        Cancelled: where ``cancelled()`` said so.
+    """
+    manifest = Manifest.from_json(previous.record, name="the trajectory's manifest")
+    settings = Settings.from_dict(manifest.settings)
+    grid = source.grid() if isinstance(source, Layout) else source
+    model = _checked_model(model, manifest, settings)
+    model.spec.check_grid(grid)
+    if _undo(previous, grid):
+        yield _done(previous, grid, settings, model, preview_px, {"network": 0.0, "decode": 0.0})
+        return
+    began = time.monotonic()
+    change = GridChange.between(manifest.grid, grid)
+    work, record = _plan(previous, change, grid, settings, model, margin_lat, halo_lat)
+    yield from _draw(work, model, preview_px, began, cancelled)
+    network_s = time.monotonic() - began
+    work.decode(model.autoencoder, model.device, cancelled)
+    made = make_manifest(source, grid, settings, settings.guidance_scale or 1.0, model)
+    made = replace(made, parents=(*manifest.parents, manifest.digest), chain=(*manifest.chain, record))
+    made = made.with_image(previous.image(draft=work.draft))
+    previous.finish(work.draft, made.to_json())
+    seconds = {"network": network_s, "decode": time.monotonic() - began - network_s}
+    yield _done(previous, grid, settings, model, preview_px, seconds)
+
+
+def replay_chain(
+    manifest: Manifest, settings: Settings, model: Model, cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[Step]:
+    """Draw a regenerated image again: the first run, and every change after it in its order."""
+    from .diffusion.graph.trajectory import Trajectory
+
+    grids = [manifest.grid]
+    for record in reversed(manifest.chain):
+        grids.insert(0, GridChange.from_json(record["change"], manifest.grid.geometry).before(grids[0]))
+    trajectory, parts = Trajectory(), len(grids)
+    yield from _but_the_last(generate(grids[0], settings, model=model, keep=trajectory, cancelled=cancelled))
+    for index, (grid, record) in enumerate(zip(grids[1:], manifest.chain, strict=True), start=2):
+        steps = regenerate(
+            trajectory, grid, model=model, margin_lat=record["margin_lat"], halo_lat=record["halo_lat"],
+            cancelled=cancelled,
+        )  # fmt: skip
+        yield from steps if index == parts else _but_the_last(steps)
+
+
+def _but_the_last(steps: Iterator[Step]) -> Iterator[Step]:
+    for step in steps:
+        if step.result is None:
+            yield step
+
+
+def _checked_model(model: Model | None, manifest: Manifest, settings: Settings) -> Model:
+    """The model that drew the trajectory.
+
+    Raises:
+        ModelError: where it is another one.
+    """
+    from .models.catalogue import load_model
+
+    model = model or load_model(manifest.model_id, device=settings.device, precision=settings.precision)
+    if model.spec.digest != manifest.model_digest:
+        raise ModelError(
+            f"go on with an image of the model {manifest.model_id!r}", f"the weights here are {model.spec.digest[:12]}",
+            f"it was drawn by {manifest.model_digest[:12]}", "Install the version of ssldiff that the manifest names",
+        )  # fmt: skip
+    return model
+
+
+def _undo(previous: Trajectory, grid: EmbeddingGrid) -> bool:
+    """Go back to the version that drew this grid, where there is one."""
+    for index in reversed(range(len(previous.versions))):
+        if Manifest.from_json(previous.versions[index].record).grid == grid:
+            previous.undo_to(index + 1)
+            return True
+    return False
+
+
+def _plan(
+    previous: Trajectory, change: GridChange, grid: EmbeddingGrid, settings: Settings, model: Model,
+    margin_lat: int | None, halo_lat: int | None,
+) -> tuple[Regeneration, dict[str, Any]]:  # fmt: skip
+    """What is to be done, and what the manifest says of it."""
+    from .diffusion.denoisers import GuidedDenoiser
+    from .diffusion.field import ConditioningField
+    from .diffusion.graph.graph import Drawing
+    from .diffusion.noise import PositionNoise
+    from .diffusion.regeneration import HALO_LAT, MARGIN_LAT, Regeneration, check_either, plan_edit, plan_growth
+    from .diffusion.schedule import get_solver, noise_levels
+
+    if model.denoiser is None:
+        raise SettingsError(
+            f"draw again with the model {model.spec.id!r}", "it has no dense denoiser",
+            "only fully convolutional models draw parts on the trajectory of the whole",
+        )  # fmt: skip
+    margin, halo = (MARGIN_LAT if margin_lat is None else margin_lat), (HALO_LAT if halo_lat is None else halo_lat)
+    cell, old = grid.geometry.cell_lat, previous.canvas
+    origin = (old.row - change.offset_cell[0] * cell, old.col - change.offset_cell[1] * cell)
+    drawing = Drawing(
+        GuidedDenoiser(model.denoiser, settings.guidance_scale or 1.0), ConditioningField(grid),
+        PositionNoise(settings.seed), get_solver(settings.solver), noise_levels(settings.steps), origin,
+    )  # fmt: skip
+    check_either(len(change.cells), grows=drawing.canvas != old)
+    if drawing.canvas != old:
+        plan = plan_growth(old, drawing)
+    else:
+        changed = np.zeros(grid.shape_cell, np.bool_)
+        changed[change.cells[:, 0], change.cells[:, 1]] = True
+        plan = plan_edit(changed, drawing, model.autoencoder, margin, halo)
+    record = {"margin_lat": margin, "halo_lat": halo, "change": change.to_json()}
+    return Regeneration(plan, drawing, previous, model.spec.latent_factor), record
+
+
+def _draw(
+    work: Regeneration, model: Model, preview_px: int, began: float, cancelled: Callable[[], bool]
+) -> Iterator[Step]:
+    """The steps, each with a preview of the whole canvas."""
+    from .diffusion.autoencoder import preview_rgb
+
+    plan, total = work.plan, work.drawing.steps
+    canvas = work.trajectory.read(total, plan.canvas)
+    for done, estimates in work.run(cancelled):
+        for block, x0 in zip(plan.blocks, estimates, strict=True):
+            canvas[(slice(None), *block.slices(plan.canvas))] = x0
+        each = (time.monotonic() - began) / done
+        preview = preview_rgb(canvas, model.latent_rgb, preview_px)
+        yield Step(done, total + 1, "denoise", preview, each * (total - done) + 0.1 * each * total)
+    yield Step(total, total + 1, "decode", preview, 0.1 * each * total)
+
+
+def _done(
+    trajectory: Trajectory, grid: EmbeddingGrid, settings: Settings, model: Model, preview_px: int,
+    seconds: Mapping[str, float],
+) -> Step:  # fmt: skip
+    """The last step, with the trajectory's last version."""
+    from .diffusion.autoencoder import preview_rgb
+
+    latents = trajectory.read(settings.steps, trajectory.canvas)
+    manifest = Manifest.from_json(trajectory.record)
+    result = Result(trajectory.image(), latents, manifest, grid.geometry, seconds)
+    total = settings.steps + 1
+    return Step(total, total, "done", preview_rgb(latents, model.latent_rgb, preview_px), 0.0, result)
