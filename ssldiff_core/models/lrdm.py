@@ -18,11 +18,10 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from ..errors import ModelError
+from .parts import check_finite
 
 WINDOW_PX = 256
 """Side of the patches that the paper's networks were trained on."""
-
-_PARTS = {"denoiser": UNet2DConditionModel, "autoencoder": VQModel}
 
 
 class ConditionEmbedder(ModelMixin, ConfigMixin):
@@ -83,19 +82,39 @@ class LRDMDenoiser:
 
     @torch.inference_mode()
     def embed(self, vectors: Tensor, valid: Tensor, pixel_size_m: float = 0.0) -> Tensor:
-        """Raw embeddings (n, dim) and which of them hold (n,) bool -> context (n, tokens, context_dim)."""
+        """Raw embeddings (n, dim) and which of them hold (n,) bool -> context (n, tokens, context_dim).
+
+        Raises:
+            ModelError: where the embeddings are not as long as the model takes.
+        """
+        if vectors.shape[-1] != self.embedder.config.patch_dim:
+            raise ModelError(
+                "condition the denoiser", f"the embeddings have {vectors.shape[-1]} numbers",
+                f"the model takes {self.embedder.config.patch_dim}", "Encode the scene with the model's encoder",
+            )  # fmt: skip
         place = next(self.embedder.parameters())
         context: Tensor = self.embedder(vectors.to(place.device, place.dtype), valid.to(place.device))
         return context
 
     @torch.inference_mode()
     def predict_noise(self, latents: Tensor, timestep: float, context: Tensor, alpha: float = 0.0) -> Tensor:
-        """ε (n, c, h, w) float32, where ``latents`` (n, c, h, w) lie, estimated at ``timestep``."""
+        """ε (n, c, h, w) float32, where ``latents`` (n, c, h, w) lie, estimated at ``timestep``.
+
+        Raises:
+            ModelError: where the context is of another width.
+            SettingsError: where the estimate leaves the range of the precision.
+        """
+        width = self.unet.config.cross_attention_dim
+        if context.ndim != 3 or context.shape[-1] != width:
+            raise ModelError(
+                "denoise a window", f"its context is of shape {tuple(context.shape)}",
+                f"the network takes (windows, tokens, {width})",
+            )  # fmt: skip
         place = next(self.unet.parameters())
         noise: Tensor = self.unet(
             latents.to(place.device, place.dtype), timestep, encoder_hidden_states=context, return_dict=False
         )[0]
-        return noise.to(latents.device, torch.float32)
+        return check_finite(noise, place.dtype, "the network's estimate").to(latents.device, torch.float32)
 
 
 class LRDMAutoencoder:
@@ -124,7 +143,7 @@ class LRDMAutoencoder:
         scaled = latents.to(place.device) / self.network.config.scaling_factor
         quantised = self.quantise(scaled.to(place.dtype))
         pixels: Tensor = self.network.decode(quantised, force_not_quantize=True).sample.float()
-        return pixels
+        return check_finite(pixels, place.dtype, "the decoded image")
 
     def quantise(self, latents: Tensor) -> Tensor:
         """The nearest code of each latent (n, c, h, w).
