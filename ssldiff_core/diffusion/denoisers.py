@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -17,15 +17,18 @@ class Condition:
         vectors: (n, dim, h, w).
         valid: (n, 1, h, w), 1 where the condition holds and 0 for the null condition.
         pixel_size_m: metres along a canvas pixel.
+        place_cell: (n, 2, h, w) row and column of every position in cells, whole numbers at cell centres; None where
+            the vectors belong to no place in particular.
     """
 
     vectors: Tensor
     valid: Tensor
     pixel_size_m: float
+    place_cell: Tensor | None = None
 
     def null(self) -> Condition:
         """The same place, told nothing."""
-        return Condition(self.vectors, torch.zeros_like(self.valid), self.pixel_size_m)
+        return replace(self, valid=torch.zeros_like(self.valid))
 
 
 class Denoiser(Protocol):
@@ -86,7 +89,7 @@ class VelocityDenoiser:
     """x0 from a network that estimates the velocity ``ε - x0`` of the straight path: ``x0 = x - t v``.
 
     Args:
-        network: ``(latents, noise_level, condition, condition_valid, pixel_size_m) -> velocity``.
+        network: ``(latents, noise_level, condition, condition_valid, pixel_size_m, place_cell) -> velocity``.
         radius_lat: its receptive field's radius.
     """
 
@@ -106,6 +109,7 @@ class VelocityDenoiser:
             condition.vectors.to(**place).contiguous(memory_format=torch.channels_last),
             condition.valid.to(**place),
             torch.full((count,), condition.pixel_size_m, device=parameter.device),
+            None if condition.place_cell is None else condition.place_cell.to(parameter.device),
         )
         return latents - noise_level * velocity.to(device=latents.device, dtype=torch.float32)  # type: ignore[no-any-return]
 

@@ -107,9 +107,14 @@ class ConditioningField:
 
     def crop(self, row_lat: int, col_lat: int, height: int, width: int) -> tuple[Floats, Bools]:
         """The field at the centres of a block of latents: conditions (h, w, dim) float32 and validity (h, w)."""
-        geometry = self.grid.geometry
-        rows, cols = (
-            np.array([geometry.lat_to_cell(start + i) for i in range(count)])
-            for start, count in ((row_lat, height), (col_lat, width))
-        )
+        rows, cols = self._centres(row_lat, height), self._centres(col_lat, width)
         return interpolate_field(self.grid.vectors, self.grid.valid, rows, cols)
+
+    def place(self, row_lat: int, col_lat: int, height: int, width: int) -> Floats:
+        """Where in its cell each position lies: (2, h, w) float32 in [0, 1), row and column, 0 at cell centres."""
+        rows, cols = self._centres(row_lat, height) % 1.0, self._centres(col_lat, width) % 1.0
+        return np.stack(np.meshgrid(rows, cols, indexing="ij")).astype(np.float32)
+
+    def _centres(self, start_lat: int, count: int) -> NDArray[np.float64]:
+        """Coordinates in cells of the centres of ``count`` latents in a row."""
+        return np.array([self.grid.geometry.lat_to_cell(start_lat + i) for i in range(count)])

@@ -144,6 +144,24 @@ class ModulatedBlock(nn.Module):
         return x + self.gather(F.silu(self.spread(h * (1 + scale) + shift)))  # type: ignore[no-any-return]
 
 
+class CellReading(nn.Module):
+    """Reads from a cell's embedding what lies at one position of the cell: a product of two projections, one of the
+    condition and one of the place, so that a place selects what it needs of the embedding. Radius 0.
+    """
+
+    def __init__(self, condition_dim: int, hidden: int, embedding: int) -> None:
+        super().__init__()
+        self.of_condition = _conv(condition_dim, hidden, 1)
+        self.of_place = nn.Sequential(_conv(12, 64, 1, gain=1.4), nn.SiLU(), _conv(64, hidden, 1, gain=1.4))
+        self.gather = _conv(hidden, embedding, 1, gain=0.0)
+
+    def forward(self, condition: Tensor, place_cell: Tensor) -> Tensor:
+        """Conditions (n, dim, h, w) and places (n, 2, h, w) in cells -> (n, embedding, h, w)."""
+        angles = torch.cat([2.0 * torch.pi * k * place_cell.float() for k in (1, 2, 3)], dim=1)
+        waves = torch.cat([angles.sin(), angles.cos()], dim=1).to(condition.dtype)
+        return self.gather(self.of_condition(condition) * self.of_place(waves))  # type: ignore[no-any-return]
+
+
 class NativeDenoiser(ModelMixin, ConfigMixin):
     """A two-level convolutional U-Net over latents, conditioned at every position.
 
@@ -160,6 +178,7 @@ class NativeDenoiser(ModelMixin, ConfigMixin):
         blocks: blocks before, at and after the coarse level.
         embedding: width of the joint embedding of condition, noise level and pixel size.
         pixel_size_reference_m: the pixel size whose logarithm is 0 for the network.
+        reading: width of the :class:`CellReading`; 0 for a network that is not told where in its cell a position lies.
     """
 
     phase = 2
@@ -175,11 +194,13 @@ class NativeDenoiser(ModelMixin, ConfigMixin):
         blocks: tuple[int, int, int] = (2, 5, 2),
         embedding: int = 128,
         pixel_size_reference_m: float = 1e-6,
+        reading: int = 0,
     ) -> None:
         super().__init__()
         fine, coarse = channels
         self.from_latents = _conv(latent_channels, fine)
         self.from_condition = _conv(condition_dim, embedding, 1)
+        self.read_cell = CellReading(condition_dim, reading, embedding) if reading else None
         self.null_condition = nn.Parameter(torch.zeros(embedding))
         self.from_level = nn.Sequential(nn.Linear(32, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.embed = nn.Sequential(nn.SiLU(), _conv(embedding, embedding, 1, gain=1.6), nn.SiLU())
@@ -212,8 +233,9 @@ class NativeDenoiser(ModelMixin, ConfigMixin):
         return self.from_level(features.to(self.null_condition.dtype))  # type: ignore[no-any-return]
 
     def forward(
-        self, latents: Tensor, noise_level: Tensor, condition: Tensor, condition_valid: Tensor, pixel_size_m: Tensor
-    ) -> Tensor:
+        self, latents: Tensor, noise_level: Tensor, condition: Tensor, condition_valid: Tensor, pixel_size_m: Tensor,
+        place_cell: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """The velocity ``ε - x0``.
 
         Args:
@@ -222,13 +244,18 @@ class NativeDenoiser(ModelMixin, ConfigMixin):
             condition: (n, condition_dim, h, w), unit vectors; anything finite where it is not valid.
             condition_valid: (n, 1, h, w), 1 where the condition holds, 0 for the null condition.
             pixel_size_m: (n,) metres along a canvas pixel.
+            place_cell: (n, 2, h, w) row and column of every position in cells, whole numbers at cell centres (only the
+                fraction counts); None where the condition belongs to no place in particular.
 
         Returns:
             (n, latent_channels, h, w), dtype of the weights.
         """
         scaled = condition * self.config.condition_dim**0.5
         null = self.null_condition.view(1, -1, 1, 1)
-        joint = torch.where(condition_valid > 0.5, self.from_condition(scaled), null.to(scaled.dtype))
+        told = self.from_condition(scaled)
+        if self.read_cell is not None and place_cell is not None:
+            told = told + self.read_cell(scaled, place_cell)
+        joint = torch.where(condition_valid > 0.5, told, null.to(scaled.dtype))
         fine = self.embed(joint + self._level_embedding(noise_level, pixel_size_m)[:, :, None, None])
         coarse = F.avg_pool2d(fine, 2)
         x = self.from_latents(latents)

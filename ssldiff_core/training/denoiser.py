@@ -23,6 +23,10 @@ from .data import TrainingImage, dihedral, sample_weights
 from .patch_encoder import encode_patches, patches_on_lattice
 from .run import Budget, TrainingRun
 
+READING = 192
+"""Width of the denoiser's reading of a cell."""
+PLACELESS_SHARE = 0.1
+"""Share of batches that are not told where their positions lie, as windows with one condition are not."""
 LATTICE_PX = 64
 """Spacing of cached embeddings; a crop's lattice of cells may start at any of them."""
 
@@ -86,25 +90,26 @@ class FieldCrops:
         self.weights = weights / weights.sum()
         self.generator = np.random.default_rng(seed)
 
-    def sample(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents (n, c, s, s), conditions (n, dim, s, s), pixel sizes (n,); float32."""
+    def sample(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Latents (n, c, s, s), conditions (n, dim, s, s), places in cells (n, 2, s, s), pixel sizes (n,); float32."""
         chosen = self.generator.choice(len(self.cached), size=count, p=self.weights)
         parts = [self._crop(self.cached[i]) for i in chosen]
         latents = torch.from_numpy(np.stack([part[0] for part in parts]).astype(np.float32))
         conditions = torch.from_numpy(np.stack([part[1] for part in parts])).permute(0, 3, 1, 2)
         sizes = torch.tensor([self.cached[i].pixel_size_m for i in chosen])
-        return latents, conditions, sizes
+        places = torch.from_numpy(np.stack([part[2] for part in parts]))
+        return latents, conditions, places, sizes
 
-    def _crop(self, image: CachedImage) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+    def _crop(self, image: CachedImage) -> tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.float32]]:
         side = self.crop_lat
         latents = image.latents
         missing = [max(0, side - length) for length in latents.shape[1:]]
         if any(missing):
             latents = np.pad(latents, ((0, 0), (0, missing[0]), (0, missing[1])), mode="reflect")
         row, col = (int(self.generator.integers(0, (length - side) // 2 + 1)) * 2 for length in latents.shape[1:])
-        return latents[:, row : row + side, col : col + side], self._field(image, row, col)
+        return latents[:, row : row + side, col : col + side], *self._field(image, row, col)
 
-    def _field(self, image: CachedImage, row: int, col: int) -> NDArray[np.float32]:
+    def _field(self, image: CachedImage, row: int, col: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         step = CELL_PX // LATTICE_PX
         phases = [int(self.generator.integers(0, min(step, length))) for length in image.embeddings.shape[:2]]
         nodes = image.embeddings[phases[0] :: step, phases[1] :: step].astype(np.float32)
@@ -117,7 +122,8 @@ class FieldCrops:
             (start + np.arange(self.crop_lat) + 0.5 - phase * lattice_lat) / cell_lat - 0.5
             for start, phase in ((row, phases[0]), (col, phases[1]))
         )
-        return interpolate_field(nodes, np.ones(nodes.shape[:2], bool), rows, cols)[0]
+        place = np.stack(np.meshgrid(rows % 1.0, cols % 1.0, indexing="ij")).astype(np.float32)
+        return interpolate_field(nodes, np.ones(nodes.shape[:2], bool), rows, cols)[0], place
 
 
 class VelocityObjective:
@@ -134,7 +140,7 @@ class VelocityObjective:
         self.noise_shift = noise_shift
 
     def __call__(self, step: int) -> Tensor:
-        latents, condition, size = (part.to(self.device) for part in self.crops.sample(self.batch))
+        latents, condition, place, size = (part.to(self.device) for part in self.crops.sample(self.batch))
         level = torch.sigmoid(torch.randn(len(latents), device=self.device))
         level = self.noise_shift * level / (1 + (self.noise_shift - 1) * level)
         noise = torch.randn_like(latents)
@@ -143,6 +149,7 @@ class VelocityObjective:
         velocity = self.model(
             noisy.contiguous(memory_format=torch.channels_last), level,
             condition.contiguous(memory_format=torch.channels_last), valid, size,
+            None if torch.rand(()) < PLACELESS_SHARE else place,
         )  # fmt: skip
         return (velocity.float() - (noise - latents)).square().mean()  # type: ignore[no-any-return]
 
@@ -171,7 +178,7 @@ def train_denoiser(
     chosen = choose_device(device)
     model = NativeDenoiser(
         latent_channels=cached[0].latents.shape[0], condition_dim=cached[0].embeddings.shape[2],
-        pixel_size_reference_m=pixel_size_reference_m,
+        pixel_size_reference_m=pixel_size_reference_m, reading=READING,
     )  # fmt: skip
     run = TrainingRun(model, folder, Budget(minutes, lr=lr), device=chosen, ema_decay=0.999)
     crops = FieldCrops(cached, crop_lat, seed + run.step, field_noise)

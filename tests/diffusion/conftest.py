@@ -16,8 +16,9 @@ from ssldiff_core.models.native import NativeAutoencoder, NativeDenoiser
 def network():
     torch.manual_seed(0)
     made = NativeDenoiser(
-        latent_channels=4, condition_dim=6, channels=(16, 24), hidden=(16, 24), blocks=(1, 2, 1), embedding=16
-    )
+        latent_channels=4, condition_dim=6, channels=(16, 24), hidden=(16, 24), blocks=(1, 2, 1), embedding=16,
+        reading=8,
+    )  # fmt: skip
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))

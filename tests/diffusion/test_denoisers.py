@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from ssldiff_core.diffusion.denoisers import Condition, NativeWindowDenoiser, VelocityDenoiser
+from ssldiff_core.diffusion.field import ConditioningField
 
 
 @pytest.mark.parametrize("index", [20, 500, 999])
@@ -24,3 +27,18 @@ def test_in_a_window_the_native_network_estimates_what_it_does_densely(network, 
     expected = dense(latents / total, (1 - alpha) ** 0.5 / total, condition)
     assert torch.allclose(x0, expected, rtol=1e-3, atol=1e-3)
     assert (expected[0] - expected[1]).abs().max() > 0.05
+
+
+def test_the_place_in_a_cell_counts_where_there_is_a_condition_and_only_there(denoiser, grid):
+    field = ConditioningField(grid)
+    vectors, valid = field.crop(0, 0, 16, 16)
+    condition = Condition(
+        torch.from_numpy(vectors).permute(2, 0, 1)[None], torch.from_numpy(valid)[None, None].float(), 1e-6,
+        torch.from_numpy(field.place(0, 0, 16, 16))[None],
+    )  # fmt: skip
+    moved = replace(condition, place_cell=condition.place_cell + 0.3)
+    x = torch.randn(1, 4, 16, 16)
+    assert not torch.allclose(denoiser(x, 0.5, condition), denoiser(x, 0.5, moved), atol=1e-4)
+    assert torch.equal(denoiser(x, 0.5, condition.null()), denoiser(x, 0.5, moved.null()))
+    whole_cells = replace(condition, place_cell=condition.place_cell + 3)
+    assert torch.allclose(denoiser(x, 0.5, condition), denoiser(x, 0.5, whole_cells), atol=1e-4)

@@ -61,3 +61,12 @@ def test_positions_in_invalid_cells_are_invalid_and_others_leave_those_corners_o
     assert np.allclose(condition[0, 0], grid.vectors[1, 0], atol=1e-6)
     assert np.allclose(condition[0, 3], grid.vectors[1, 2], atol=1e-6)
     assert not condition[0, 1].any()
+
+
+def test_place_is_zero_at_cell_centres_and_of_a_crop_the_crop_of_the_place():
+    field = ConditioningField(make_grid())
+    whole = field.place(0, 0, 48, 64)
+    assert np.array_equal(field.place(10, 17, 21, 30), whole[:, 10:31, 17:47])
+    offset = (whole + 0.5) % 1.0 - 0.5
+    assert np.allclose(offset[0, 7:9].mean(axis=0), 0)  # latents 7 and 8 lie on either side of the first centre
+    assert np.array_equal(whole[:, :16, :16], whole[:, 16:32, 32:48])  # every cell alike

@@ -84,10 +84,12 @@ def test_the_field_of_a_crop_is_the_embedding_at_a_cell_centre():
     crops = FieldCrops([image], crop_lat=48, seed=0, field_noise=0.0)
     seen = []
     for _ in range(12):
-        _, conditions, sizes = crops.sample(1)
+        _, conditions, places, sizes = crops.sample(1)
         assert sizes[0] == pytest.approx(1e-6)
         centre = conditions[0, :, 23:25, 23:25].mean((1, 2))  # the patch at lattice (2, 2) is centred at latent 24
         seen.append(float(centre[1]))
+        offset = (places[0, :, 23:25, 23:25] + 0.5) % 1.0 - 0.5  # 0 at cell centres
+        assert (seen[-1] > 0.95) == bool(offset.abs().max() < 0.1)
     assert max(seen) > 0.95  # where the phase puts a cell there
     assert min(seen) < 0.05  # where it does not
 

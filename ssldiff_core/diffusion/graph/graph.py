@@ -63,10 +63,11 @@ class Drawing:
     def condition(self, block: Block) -> Condition:
         """The field of a block, as the denoiser takes it."""
         row, col = self.origin_lat
-        vectors, valid = self.field.crop(block.row - row, block.col - col, block.height, block.width)
+        where = (block.row - row, block.col - col, block.height, block.width)
+        vectors, valid = self.field.crop(*where)
         return Condition(
             torch.from_numpy(vectors).permute(2, 0, 1)[None], torch.from_numpy(valid)[None, None].float(),
-            self.field.grid.geometry.pixel_size_m,
+            self.field.grid.geometry.pixel_size_m, torch.from_numpy(self.field.place(*where))[None],
         )  # fmt: skip
 
     def start(self, block: Block) -> Tensor:
@@ -229,4 +230,7 @@ class TileGraph:
 def _part(condition: Condition, where: tuple[slice, slice]) -> Condition:
     """The field of a part of a block; the field of a crop is the crop of the field."""
     at = (slice(None), slice(None), *where)
-    return Condition(condition.vectors[at], condition.valid[at], condition.pixel_size_m)
+    place = condition.place_cell
+    return Condition(
+        condition.vectors[at], condition.valid[at], condition.pixel_size_m, None if place is None else place[at]
+    )
