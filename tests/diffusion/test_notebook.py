@@ -17,6 +17,7 @@ from ssldiff_core.diffusion.engines.notebook import (
     notebook_schedule,
 )
 from ssldiff_core.diffusion.field import ConditioningField
+from ssldiff_core.diffusion.guidance import Guidance
 from ssldiff_core.diffusion.windows import Windows, window_starts
 from ssldiff_core.embeddings.grid import EmbeddingGrid
 from ssldiff_core.errors import Cancelled, SettingsError
@@ -37,13 +38,11 @@ class KnowsTheAnswer:
     def __init__(self) -> None:
         self.betas = torch.linspace(0.0015**0.5, 0.0195**0.5, 1000, dtype=torch.float64) ** 2
         self.alphas_cumprod = torch.cumprod(1.0 - self.betas, 0)
-        self.batches: list[int] = []
 
     def embed(self, vectors, valid, pixel_size_m):
         return (vectors[:, 0] * valid)[:, None, None]
 
     def predict_noise(self, latents, timestep, context, alpha):
-        self.batches.append(len(latents))
         alpha = self.alphas_cumprod[timestep - 1].float()
         return (latents - alpha.sqrt() * context[..., None]) / (1.0 - alpha).sqrt()
 
@@ -77,16 +76,15 @@ def test_the_schedule_ends_without_noise() -> None:
 
 def test_a_network_that_knows_the_answer_gives_it_with_guidance_extrapolated() -> None:
     denoiser, field = KnowsTheAnswer(), make_field(np.full((2, 1, 5), 0.5, np.float32))
-    steps = list(NotebookEngine(batch=4).run(denoiser, field, GeneratorNoise(0), 3.0, steps=4))
+    steps = list(NotebookEngine().run(denoiser, field, GeneratorNoise(0), Guidance(3.0), steps=4))
     assert [step.index for step in steps] == [1, 2, 3, 4]
     assert torch.allclose(steps[-1].latents, torch.full((3, 128, 64), 1.5), atol=1e-4)
-    assert max(denoiser.batches) == 8
 
 
 def test_an_invalid_cell_is_told_nothing() -> None:
     valid = np.array([[True, False]])
     field = make_field(np.full((1, 2, 5), 0.5, np.float32), valid)
-    (step,) = NotebookEngine(stride_lat=64).run(KnowsTheAnswer(), field, GeneratorNoise(0), 1.0, steps=1)
+    (step,) = NotebookEngine(stride_lat=64).run(KnowsTheAnswer(), field, GeneratorNoise(0), Guidance(1.0), steps=1)
     assert torch.allclose(step.latents[:, :, :64], torch.tensor(0.5), atol=1e-4)
     assert torch.allclose(step.latents[:, :, 64:], torch.tensor(0.0), atol=1e-4)
 

@@ -2,5 +2,7 @@
 
 from .dense import DenseEngine, EngineStep
 from .notebook import NotebookEngine
+from .shifted import ShiftedEngine
+from .windowed import WindowedEngine, WindowStep
 
-__all__ = ["DenseEngine", "EngineStep", "NotebookEngine"]
+__all__ = ["DenseEngine", "EngineStep", "NotebookEngine", "ShiftedEngine", "WindowStep", "WindowedEngine"]

@@ -19,9 +19,12 @@ from torch import Tensor
 from ...errors import Cancelled, SettingsError
 from ..autoencoder import Autoencoder
 from ..denoisers import WindowDenoiser
+from ..estimator import MEMORY_MIB
 from ..field import ConditioningField
+from ..guidance import Guidance
+from ..samplers import SamplerStep
 from ..windows import Windows
-from .dense import EngineStep
+from .windowed import WindowedEngine, WindowStep
 
 WINDOW_PX, STRIDE_PX = 256, 64
 STEPS = 50
@@ -65,10 +68,6 @@ class NotebookStep:
     alpha_next: float
     sigma: float
 
-    def estimate_x0(self, x: Tensor, noise: Tensor) -> Tensor:
-        """Clean latents from noisy ones and their ε."""
-        return (x - math.sqrt(1.0 - self.alpha) * noise) / math.sqrt(self.alpha)
-
     def update(self, x: Tensor, x0: Tensor, fresh: Tensor | None) -> Tensor:
         """The canvas after the step: ε is derived again from the averaged x0; ``fresh`` is needed where σ > 0."""
         noise = (x - math.sqrt(self.alpha) * x0) / math.sqrt(1.0 - self.alpha)
@@ -99,68 +98,61 @@ def notebook_schedule(betas: Tensor, alphas_cumprod: Tensor, steps: int = STEPS)
     return tuple(made)
 
 
+class NotebookSampler:
+    """Moves a canvas by the authors' schedule and stochastic step.
+
+    Args:
+        schedule: of :func:`notebook_schedule`.
+        noise: drawn from as panorama, ε, then once after the networks of every step but the last.
+    """
+
+    def __init__(self, schedule: tuple[NotebookStep, ...], noise: NoiseDraws) -> None:
+        self.schedule, self.noise = schedule, noise
+        self.steps = tuple(
+            SamplerStep(step.timestep, math.sqrt(step.alpha), math.sqrt(1.0 - step.alpha)) for step in schedule
+        )
+
+    def start(self, shape: tuple[int, int, int]) -> Tensor:
+        """The authors' start, sqrt(ᾱ) · panorama + sqrt(1 - ᾱ) · ε."""
+        panorama, epsilon = self.noise.draw(shape), self.noise.draw(shape)
+        return self.steps[0].signal * panorama + self.steps[0].noise * epsilon
+
+    def advance(self, index: int, x: Tensor, x0: Tensor) -> Tensor:
+        last = index == len(self.schedule) - 1
+        return self.schedule[index].update(x, x0, None if last else self.noise.draw((x.shape[0], *x.shape[1:])))
+
+
 class NotebookEngine:
-    """Draws as the authors' notebook does.
+    """Draws as the authors' notebook does: the windowed engine with their schedule, stride and uniform weights.
 
     Args:
         stride_lat: between windows; by default a quarter of a window, 64 px, as theirs.
-        batch: windows a network call; each is computed twice where guidance is on. Bounds the memory.
+        memory_mib: what a network call may take.
     """
 
-    def __init__(self, stride_lat: int | None = None, batch: int = 16) -> None:
-        self.stride_lat, self.batch = stride_lat, batch
+    def __init__(self, stride_lat: int | None = None, memory_mib: int = MEMORY_MIB) -> None:
+        self.stride_lat, self.memory_mib = stride_lat, memory_mib
 
     def run(
         self, denoiser: WindowDenoiser, field: ConditioningField, noise: NoiseDraws,
-        guidance_scale: float = GUIDANCE_SCALE, steps: int = STEPS, cancelled: Callable[[], bool] = lambda: False,
-    ) -> Iterator[EngineStep]:  # fmt: skip
-        """Denoise the field's canvas from the authors' start, sqrt(ᾱ) · panorama + sqrt(1 - ᾱ) · ε.
+        guidance: Guidance | None = None, steps: int = STEPS, cancelled: Callable[[], bool] = lambda: False,
+    ) -> Iterator[WindowStep]:  # fmt: skip
+        """Denoise the field's canvas from the authors' start.
 
         Args:
-            noise: drawn from as panorama, ε, then once after the networks of every step but the last.
-            guidance_scale: 1 is off.
+            noise: drawn from in the authors' order, see :class:`NotebookSampler`.
+            guidance: by default theirs.
             cancelled: looked at before every batch of windows.
 
         Raises:
             Cancelled: where ``cancelled()`` says so.
-            SettingsError: where the canvas is smaller than a window.
+            SettingsError: where the stride leaves positions uncovered, or there are too many steps.
         """
-        height, width = field.grid.geometry.shape_lat
-        shape = (denoiser.latent_channels, height, width)
-        side = denoiser.window_lat
-        windows = Windows.covering((height, width), side, self.stride_lat or max(1, side * STRIDE_PX // WINDOW_PX))
-        vectors, valid = windows.conditions(field)
-        pixel_size_m = field.grid.geometry.pixel_size_m
-        context = denoiser.embed(vectors, valid, pixel_size_m)
-        null = denoiser.embed(vectors[:1], torch.zeros_like(valid[:1]), pixel_size_m)
-        schedule = notebook_schedule(denoiser.betas, denoiser.alphas_cumprod, steps)
-        panorama, epsilon = noise.draw(shape), noise.draw(shape)
-        x = math.sqrt(schedule[0].alpha) * panorama + math.sqrt(1.0 - schedule[0].alpha) * epsilon
-        for index, step in enumerate(schedule):
-            x0, coverage = torch.zeros(shape), torch.zeros(height, width)
-            for where, places in windows.batches(self.batch):
-                if cancelled():
-                    raise Cancelled("drawing the image")
-                crops = torch.stack([x[:, rows, cols] for rows, cols in places])
-                guided = _guided_noise(denoiser, crops, step, context[where], null, guidance_scale)
-                for estimate, (rows, cols) in zip(step.estimate_x0(crops, guided), places, strict=True):
-                    x0[:, rows, cols] += estimate
-                    coverage[rows, cols] += 1.0
-            x0 /= coverage
-            x = step.update(x, x0, noise.draw(shape) if index < steps - 1 else None)
-            yield EngineStep(index + 1, steps, x, x0)
-
-
-def _guided_noise(
-    denoiser: WindowDenoiser, crops: Tensor, step: NotebookStep, context: Tensor, null: Tensor, scale: float
-) -> Tensor:
-    """ε with guidance; the conditional and the null evaluation in one batch."""
-    if scale == 1.0:
-        return denoiser.predict_noise(crops, step.timestep, context, step.alpha)
-    both = torch.cat([context, null.expand_as(context)])
-    twice = torch.cat([crops, crops])
-    conditional, unconditional = denoiser.predict_noise(twice, step.timestep, both, step.alpha).chunk(2)
-    return scale * conditional - (scale - 1.0) * unconditional
+        stride_lat = self.stride_lat or max(1, denoiser.window_lat * STRIDE_PX // WINDOW_PX)
+        sampler = NotebookSampler(notebook_schedule(denoiser.betas, denoiser.alphas_cumprod, steps), noise)
+        yield from WindowedEngine(stride_lat, "uniform", self.memory_mib).run(
+            denoiser, field, sampler, guidance or Guidance(GUIDANCE_SCALE), cancelled
+        )
 
 
 @torch.inference_mode()
