@@ -182,8 +182,9 @@ class GridGeometry:
 
     @classmethod
     def covering(
-        cls, box_l0: Box, *, pixel_size_m: float, scene_pixel_size_m: float, cell_px: int = CELL_PX
-    ) -> GridGeometry:
+        cls, box_l0: Box, *, pixel_size_m: float, scene_pixel_size_m: float, cell_px: int = CELL_PX,
+        latent_factor: int = LATENT_FACTOR,
+    ) -> GridGeometry:  # fmt: skip
         """The grid of cells from the box's top-left corner; a last row or column may overhang it by a tenth of a cell.
 
         Raises:
@@ -198,7 +199,7 @@ class GridGeometry:
                 "a grid has at least one cell",
                 f"Choose a region of at least {math.ceil(cell_l0)} pixels a side, or a finer pixel size",
             )  # fmt: skip
-        return cls((rows, cols), pixel_size_m, (box_l0.x, box_l0.y), scene_pixel_size_m, cell_px)
+        return cls((rows, cols), pixel_size_m, (box_l0.x, box_l0.y), scene_pixel_size_m, cell_px, latent_factor)
 
 
 def format_length(metres: float) -> str:

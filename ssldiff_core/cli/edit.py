@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LayoutError, SettingsError
-from .arguments import Commands, add_parser, checked_output, parse_cells
+from .arguments import Commands, add_parser, parse_cells
 from .console import Console
+from .grids import checked_grid_output, read_grid_for
 from .palette import swatch_by_letter
 
 if TYPE_CHECKING:
@@ -42,9 +43,7 @@ def add_command(commands: Commands) -> None:
     """Add ``edit`` to the parser."""
     parser = add_parser(commands, "edit", "paint, fill, copy, erase and vary cells", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("grid", type=Path, nargs="?", help="grid to change; left out with --empty")
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="GRID.npz", help="where to write the result"
-    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="GRID", help=".npz, .h5 or .safetensors")
     parser.add_argument("--palette", type=Path, metavar="PALETTE.npz", help="swatches to paint with")
     parser.add_argument(
         "--empty", metavar="ROWS,COLS[:SWATCH]", help="begin with an empty canvas, filled with a swatch"
@@ -66,9 +65,10 @@ def add_command(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``edit``."""
+    from ..embeddings.grid_files import write_grid
     from ..layouts import Palette
 
-    checked_output(arguments.output, ".npz")
+    checked_grid_output(arguments.output)
     palette = None if arguments.palette is None else Palette.load(arguments.palette)
     layout = _begin(arguments, palette)
     begun = len(layout.edits)
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if len(layout.edits) == begun and not arguments.empty:
         raise SettingsError("edit the grid", "no edit was given", "", "Give at least one, for example --erase 0,0")
     grid = _with_history(layout)
-    grid.save(arguments.output)
+    write_grid(grid, arguments.output)
     changed = int((layout.base.vectors != grid.vectors).any(axis=2).sum())
     facts = {
         "grid": str(arguments.output), "digest": grid.digest, "edits": len(layout.edits), "changed_cells": changed,
@@ -89,13 +89,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _begin(arguments: argparse.Namespace, palette: Palette | None) -> Layout:
-    from ..embeddings.grid import EmbeddingGrid
     from ..layouts import Layout, empty_layout
 
     if (arguments.grid is None) == (arguments.empty is None):
         raise SettingsError("edit a grid", "it is given neither or both as GRID and --empty", "one of them is given")
     if arguments.empty is None:
-        return Layout(EmbeddingGrid.load(arguments.grid), palette)
+        return Layout(read_grid_for(arguments.grid), palette)
     if palette is None:
         raise LayoutError(
             "begin with an empty canvas", "there is no palette", "a palette tells the encoder", "Give --palette"

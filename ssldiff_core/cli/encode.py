@@ -7,18 +7,19 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..embeddings.spec import ANY_PIXEL_SIZE
 from ..errors import GridError, ModelError, SceneError
-from ..geometry import format_length, parse_pixel_size
+from ..geometry import LATENT_FACTOR, format_length, parse_pixel_size
 from .arguments import (
     Commands,
     add_parser,
     add_scene_options,
-    checked_output,
     open_scene_as_asked,
     parse_count,
     parse_region,
 )  # fmt: skip
 from .console import Console
+from .grids import add_encoder_options, checked_grid_output, load_encoder_as_asked, load_encoder_of
 
 if TYPE_CHECKING:
     from ..embeddings.encoder import PatchEncoder
@@ -38,6 +39,7 @@ _EXAMPLES = """\
   ssldiff encode slide.svs -o grid.npz
   ssldiff encode slide.svs --region 2000,4000,4096,4096 --pixel-size 0.5um -o grid.npz
   ssldiff encode unscaled.svs --scene-pixel-size 0.25um -o grid.npz       a slide that does not say its scale
+  ssldiff encode slide.svs --encoder uni2-h --encoder-weights pytorch_model.bin --pixel-size 0.5um -o grid.h5
   ssldiff encode city.tif --bands 1,2,3 --range 0,3000 --pixel-size 30cm -o grid.npz"""
 
 
@@ -45,7 +47,7 @@ def add_command(commands: Commands) -> None:
     """Add ``encode`` to the parser."""
     parser = add_parser(commands, "encode", "read a scene as a grid of embeddings", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("scene", type=Path, help="whole slide, GeoTIFF, OME-TIFF or plain image")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="GRID.npz", help="where to write the grid")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="GRID", help=".npz, .h5 or .safetensors")
     parser.add_argument(
         "--region", type=parse_region, metavar="X,Y,WIDTH,HEIGHT",
         help="in level-0 pixels of the scene; by default all of it that holds an image",
@@ -59,20 +61,25 @@ def add_command(commands: Commands) -> None:
     which.add_argument("--encoder", metavar="ID", help="a patch encoder by id, or the folder of one")
     parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
     parser.add_argument("--batch-size", type=parse_count, default=64, metavar="N", help="patches at once (64)")
+    add_encoder_options(parser)
     add_scene_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``encode``."""
-    checked_output(arguments.output, ".npz")
+    from ..embeddings.grid_files import write_grid
+
+    checked_grid_output(arguments.output)
     with open_scene_as_asked(arguments.scene, arguments) as scene:
         for warning in scene.warnings:
             console.note(f"{scene.name}: {warning}")
-        encoder = _choose_encoder(scene, arguments)
-        pixel_size_m = arguments.pixel_size or _nearest(_known_pixel_size(scene), encoder.pixel_sizes_m)
-        grid = embed_with_bar(scene, encoder, console, arguments.region, pixel_size_m, arguments.batch_size)
-    grid.save(arguments.output)
+        encoder, model = _choose_encoder(scene, arguments)
+        sizes = encoder.pixel_sizes_m if model is None else model.pixel_sizes_m
+        pixel_size_m = arguments.pixel_size or _nearest(_known_pixel_size(scene), sizes)
+        factor = LATENT_FACTOR if model is None else model.latent_factor
+        grid = embed_with_bar(scene, encoder, console, arguments.region, pixel_size_m, arguments.batch_size, factor)
+    write_grid(grid, arguments.output)
     rows, cols = grid.shape_cell
     facts = {
         "grid": str(arguments.output), "digest": grid.digest, "rows": rows, "cols": cols, "dim": grid.dim,
@@ -88,14 +95,18 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def embed_with_bar(
-    scene: Scene, encoder: PatchEncoder, console: Console, region: Box | None, pixel_size_m: float, batch_size: int
-) -> EmbeddingGrid:
+    scene: Scene, encoder: PatchEncoder, console: Console, region: Box | None, pixel_size_m: float, batch_size: int,
+    latent_factor: int = LATENT_FACTOR,
+) -> EmbeddingGrid:  # fmt: skip
     """Embed a region, with a progress bar."""
     from ..embeddings.embed import embed_scene
 
     grid = None
+    steps = embed_scene(
+        scene, encoder, region_l0=region, pixel_size_m=pixel_size_m, batch_size=batch_size, latent_factor=latent_factor
+    )
     with console.progress("encoding", "cell") as bar:
-        for progress in embed_scene(scene, encoder, region_l0=region, pixel_size_m=pixel_size_m, batch_size=batch_size):
+        for progress in steps:
             bar.total = progress.total
             bar.update(progress.done - bar.n)
             grid = progress.grid or grid
@@ -104,20 +115,19 @@ def embed_with_bar(
     return grid
 
 
-def _choose_encoder(scene: Scene, arguments: argparse.Namespace) -> PatchEncoder:
-    """The encoder asked for, else the one of the model asked for, else of the model nearest to the scene."""
-    from ..embeddings.encoder import load_patch_encoder
+def _choose_encoder(scene: Scene, arguments: argparse.Namespace) -> tuple[PatchEncoder, ModelSpec | None]:
+    """The encoder asked for; else the model asked for, or the one nearest to the scene, and its encoder."""
     from ..models.catalogue import get_model_spec, list_models
     from ..models.placement import choose_device
 
     device = str(choose_device(arguments.device))
     if arguments.encoder:
-        return load_patch_encoder(arguments.encoder, device)
+        return load_encoder_as_asked(arguments.encoder, arguments, device), None
     if arguments.model:
         model = get_model_spec(arguments.model)
     else:
         model = _nearest_model(_known_pixel_size(scene), list_models())
-    return load_patch_encoder(model.folder, device)
+    return load_encoder_of(model, arguments, device), model
 
 
 def _nearest_model(pixel_size_m: float, specs: list[ModelSpec]) -> ModelSpec:
@@ -126,9 +136,11 @@ def _nearest_model(pixel_size_m: float, specs: list[ModelSpec]) -> ModelSpec:
     return min(specs, key=lambda spec: abs(math.log(_nearest(pixel_size_m, spec.pixel_sizes_m) / pixel_size_m)))
 
 
-def _nearest(pixel_size_m: float, trained_m: tuple[float, ...]) -> float:
-    """The trained pixel size nearest to the scene's, by ratio."""
-    return min(trained_m, key=lambda size: abs(math.log(size / pixel_size_m)))
+def _nearest(size_m: float, trained_m: tuple[float, ...]) -> float:
+    """The trained pixel size nearest to the scene's, by ratio; the scene's own where all are one to the encoder."""
+    if trained_m == ANY_PIXEL_SIZE:
+        return size_m
+    return min(trained_m, key=lambda size: abs(math.log(size / size_m)))
 
 
 def _known_pixel_size(scene: Scene) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..geometry import format_length
 from .arguments import Commands, add_device_options, add_parser, checked_output
 from .console import Console
+from .grids import read_grid_for
 from .variation import add_variation_options, move_as_asked, read_appearance, read_reference
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def add_command(commands: Commands) -> None:
         "--guidance", type=float, metavar="SCALE",
         help="how closely to follow the grid; 1 is off; the model's own by default",
     )  # fmt: skip
+    parser.add_argument("--model", metavar="ID", help="which model draws it, where several take its embeddings")
     parser.add_argument("--engine", metavar="NAME", help="how the canvas is drawn (dense)")
     parser.add_argument("--solver", metavar="NAME", help="dpm++, ddim or euler (dpm++)")
     parser.add_argument("--yes", action="store_true", help="go on where many cells are unlike the training images")
@@ -66,25 +68,39 @@ def add_command(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``generate``."""
-    from ..embeddings.grid import EmbeddingGrid
     from ..export import SUFFIXES
     from ..generate import generate
-    from ..models.catalogue import find_model_for
+    from ..models.catalogue import load_model
 
     outputs = [checked_output(path, *SUFFIXES) for path in arguments.output]
-    grid, settings = EmbeddingGrid.load(arguments.grid), settings_from(arguments)
-    spec = find_model_for(grid.encoder_id)
-    spec.check_grid(grid)
+    settings = settings_from(arguments)
+    grid, spec = read_grid_and_model(arguments)
     confirm_range(grid, spec, console, yes=arguments.yes)
     reference, appearance = read_reference(arguments, grid), read_appearance(arguments, grid)
     start = time.monotonic()
     grid, appearance = move_as_asked(grid, appearance, settings, arguments.appearance_in, console)
-    steps = generate(grid, settings, reference=reference, appearance=appearance, preview_px=PREVIEW_PX)
+    model = load_model(spec.id, device=settings.device, precision=settings.precision)
+    steps = generate(grid, settings, model=model, reference=reference, appearance=appearance, preview_px=PREVIEW_PX)
     result = follow(steps, console)
     seconds = time.monotonic() - start
     write_outputs(result, outputs)
     report(result, outputs, seconds, console)
     return 0
+
+
+def read_grid_and_model(arguments: argparse.Namespace) -> tuple[EmbeddingGrid, ModelSpec]:
+    """The grid, and the model asked for or the first that takes its embeddings.
+
+    Raises:
+        GridError: where the model cannot draw the grid.
+    """
+    from ..models.catalogue import find_model_for, get_model_spec
+
+    asked = get_model_spec(arguments.model) if arguments.model else None
+    grid = read_grid_for(arguments.grid, asked)
+    spec = asked or find_model_for(grid.encoder_id)
+    spec.check_grid(grid)
+    return grid, spec
 
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
@@ -107,8 +123,13 @@ def confirm_range(grid: EmbeddingGrid, spec: ModelSpec, console: Console, *, yes
         GridError: where the grid's pixel size lies outside the trained range.
     """
     from ..embeddings.check import check_grid
+    from ..embeddings.spec import CONFIG_NAME
 
-    check = check_grid(grid, spec.folder / "encoder.json")
+    reference = spec.folder / CONFIG_NAME
+    if not reference.is_file():
+        console.note(f"{spec.id} stores no reference to check this grid against.")
+        return
+    check = check_grid(grid, reference)
     if check.needs_confirmation:
         console.confirm("draw this grid", check.message, yes=yes)
     else:

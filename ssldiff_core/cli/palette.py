@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .arguments import Commands, add_parser, add_scene_options, checked_output, open_scene_as_asked, parse_count
 from .console import Console
+from .grids import read_grid_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,11 +47,10 @@ def add_command(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``palette``."""
-    from ..embeddings.grid import EmbeddingGrid
     from ..layouts import palette_from_grid
 
     checked_output(arguments.output, ".npz")
-    grid = EmbeddingGrid.load(arguments.grid)
+    grid = read_grid_for(arguments.grid)
     names = tuple(name.strip() for name in arguments.names.split(",")) if arguments.names else ()
     options: dict[str, Any] = {"n_swatches": arguments.swatches, "names": names, "seed": arguments.seed}
     if arguments.scene is None:

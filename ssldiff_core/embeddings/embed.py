@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import GridError
-from ..geometry import Box, GridGeometry
+from ..geometry import LATENT_FACTOR, Box, GridGeometry
 from .catalogue import check_pixel_size
 from .grid import EmbeddingGrid
 
@@ -41,8 +41,9 @@ class EmbedProgress:
 
 
 def embed_scene(
-    scene: Scene, encoder: PatchEncoder, *, region_l0: Box | None = None, pixel_size_m: float, batch_size: int = 64
-) -> Iterator[EmbedProgress]:
+    scene: Scene, encoder: PatchEncoder, *, region_l0: Box | None = None, pixel_size_m: float, batch_size: int = 64,
+    latent_factor: int = LATENT_FACTOR,
+) -> Iterator[EmbedProgress]:  # fmt: skip
     """Embed the whole cells inside a region, from its top-left corner.
 
     Everything that can be refused is refused before the first cell is read.
@@ -54,6 +55,7 @@ def embed_scene(
             of their pixels inside, or with data, are not valid.
         pixel_size_m: metres along a pixel of a patch.
         batch_size: patches for one call of the encoder.
+        latent_factor: canvas pixels along a latent of the model that will draw.
 
     Yields:
         Progress after each block of cells; the last one has the grid.
@@ -81,8 +83,9 @@ def embed_scene(
             f"For example {_text(scene.bounds_l0)}",
         )  # fmt: skip
     geometry = GridGeometry.covering(
-        region, pixel_size_m=pixel_size_m, scene_pixel_size_m=scene.pixel_size_m, cell_px=encoder.patch_px
-    )
+        region, pixel_size_m=pixel_size_m, scene_pixel_size_m=scene.pixel_size_m, cell_px=encoder.patch_px,
+        latent_factor=latent_factor,
+    )  # fmt: skip
     return _embed_cells(scene, encoder, geometry, batch_size)
 
 

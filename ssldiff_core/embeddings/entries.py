@@ -106,11 +106,11 @@ def _general() -> list[EncoderSpec]:
             pixel_sizes_m=(0.3, 1.0), domain="satellite imagery, 0.6 m", **_SATELLITE,
         ),
         _from_timm(
-            "imagenet-vitb16", "vit_base_patch16_224", "augreg2_in21k_ft_in1k", 768, 224,
+            "vit-b16", "vit_base_patch16_224", "augreg2_in21k_ft_in1k", 768, 224,
             mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5),
         ),
         *(
-            _from_timm(f"imagenet-convnext-{size}", f"convnext_{size}", "fb_in22k_ft_in1k", dim, 224)
+            _from_timm(f"convnext-{size}", f"convnext_{size}", "fb_in22k_ft_in1k", dim, 224)
             for size, dim in [("tiny", 768), ("small", 768), ("base", 1024)]
         ),
     ]  # fmt: skip
