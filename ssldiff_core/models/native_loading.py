@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
-from ..diffusion import denoisers
+from ..diffusion.denoisers import NativeWindowDenoiser, VelocityDenoiser
 from .native import NativeAutoencoder, NativeDenoiser
 from .parts import load_part
 from .spec import Model, ModelSpec
@@ -22,7 +20,5 @@ def load(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Model:
         load_part(spec, name, kind, device, dtype).to(memory_format=torch.channels_last)
         for name, kind in (("autoencoder", NativeAutoencoder), ("denoiser", NativeDenoiser))
     )
-    denoiser = denoisers.VelocityDenoiser(network, network.radius_lat)
-    adapter = getattr(denoisers, "NativeWindowDenoiser", None)
-    windows: Any = adapter(network) if adapter else None
+    denoiser, windows = VelocityDenoiser(network, network.radius_lat), NativeWindowDenoiser(network)
     return Model(spec, denoiser, windows, autoencoder, autoencoder.config.latent_rgb, device, dtype)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from ssldiff_core.diffusion.engines import ShiftedEngine, WindowedEngine
+from ssldiff_core.diffusion.field import ConditioningField
+from ssldiff_core.diffusion.guidance import Guidance
+from ssldiff_core.diffusion.noise import PositionNoise
+from ssldiff_core.diffusion.samplers import make_sampler
+from ssldiff_core.diffusion.windows import Windows
+from ssldiff_core.embeddings.grid import EmbeddingGrid
 from ssldiff_core.errors import ModelError
+from ssldiff_core.geometry import GridGeometry
 from ssldiff_core.models.pixcell import PixCellDenoiser, PixCellTransformer2DModel
 
 
@@ -79,3 +88,62 @@ def test_a_context_of_the_wrong_width_is_refused(denoiser: PixCellDenoiser) -> N
         denoiser.embed(torch.zeros(1, tokens, 47), torch.ones(1, tokens, dtype=torch.bool))
     with pytest.raises(ModelError, match="context"):
         denoiser.predict_noise(torch.zeros(1, 16, 8, 8), 1, torch.zeros(1, tokens, 47))
+
+
+@pytest.fixture(scope="module")
+def small() -> PixCellDenoiser:
+    """Windows of 16 latents over 4 × 4 cells of 4 latents each, embeddings of 8 numbers."""
+    from diffusers import DDPMScheduler
+
+    torch.manual_seed(0)
+    network = PixCellTransformer2DModel(
+        num_attention_heads=2, attention_head_dim=8, num_layers=2, cross_attention_dim=16, sample_size=16,
+        caption_channels=8, caption_num_tokens=16,
+    )  # fmt: skip
+    torch.nn.init.normal_(network.null_embeddings)
+    return PixCellDenoiser(network.eval(), DDPMScheduler(beta_start=1e-4, beta_end=0.02))
+
+
+def make_field(cells: tuple[int, int], valid: np.ndarray | None = None, seed: int = 0) -> ConditioningField:
+    vectors = np.random.default_rng(seed).normal(size=(*cells, 8)).astype(np.float32)
+    valid = np.ones(cells, bool) if valid is None else valid
+    return ConditioningField(EmbeddingGrid(vectors, valid, GridGeometry(cells, 5e-7, cell_px=32), "uni2-h"))
+
+
+def draw(engine: WindowedEngine | ShiftedEngine, denoiser: PixCellDenoiser, field: ConditioningField) -> torch.Tensor:
+    sampler = make_sampler("dpm++", 2, PositionNoise(3), denoiser.betas, denoiser.alphas_cumprod)
+    *_, last = engine.run(denoiser, field, sampler, Guidance(1.5))
+    return last.latents
+
+
+def test_a_window_is_told_the_raw_cells_under_it_in_row_order(small: PixCellDenoiser) -> None:
+    valid = np.ones((6, 5), bool)
+    valid[1, 2] = False
+    field = make_field((6, 5), valid)
+    windows = Windows.covering((24, 20), 16, 4)
+    context = small.embed(*windows.conditions(field, small.cells_per_window), 5e-7)
+    for (row, col), told in zip(windows.origins, context, strict=True):
+        under = torch.from_numpy(field.grid.vectors[row // 4 : row // 4 + 4, col // 4 : col // 4 + 4].copy())
+        wanted = under.reshape(16, 8)
+        if row // 4 <= 1 and col // 4 <= 2:
+            place = (1 - row // 4) * 4 + 2 - col // 4
+            wanted[place] = small.network.null_embeddings[place]
+        assert torch.equal(told, wanted)
+
+
+@pytest.mark.parametrize("engine", [WindowedEngine(8), ShiftedEngine(0)])
+def test_windowed_and_shifted_draw_with_the_cells_under_each_window(small: PixCellDenoiser, engine) -> None:
+    latents = draw(engine, small, make_field((6, 5)))
+    assert latents.shape == (16, 24, 20)
+    assert bool(latents.isfinite().all())
+    assert not torch.equal(latents, draw(engine, small, make_field((6, 5), seed=1)))
+
+
+def test_a_cell_reaches_no_window_that_is_not_above_it(small: PixCellDenoiser) -> None:
+    field = make_field((4, 8))
+    vectors = field.grid.vectors.copy()
+    vectors[0, 0] += 5.0
+    changed = ConditioningField(field.grid.with_vectors(vectors))
+    first, second = (draw(WindowedEngine(16), small, told) for told in (field, changed))
+    assert torch.equal(first[:, :, 16:], second[:, :, 16:])
+    assert not torch.equal(first[:, :, :16], second[:, :, :16])
