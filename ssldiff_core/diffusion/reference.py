@@ -197,7 +197,7 @@ def reference_from_scene(scene: Scene, grid: EmbeddingGrid, strength: float, *, 
     geometry = grid.geometry
     height, width = geometry.shape_px
     asked = f"vary the image {scene.name}"
-    if scene.name == grid.source.get("name") and scene.pixel_size_m is not None and scene.size_l0 != (width, height):
+    if scene.name == grid.source.get("name") and scene.size_l0 != (width, height):
         image = scene.read(geometry.box_l0, size_px=(width, height))
     else:
         size = scene.pixel_size_m
