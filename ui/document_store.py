@@ -181,7 +181,8 @@ class DocumentStore:
             body["edits"] = [edit_to_json(edit) for edit in layout.edits]
             body["undone"] = [edit_to_json(edit) for edit in layout.undone]
             body["palette"] = f"palette-{document.palette_version}.npz" if layout.palette is not None else None
-            names = "-".join([layout.base.digest[:16], *sorted(document.points)])
+            of_palette = [str(document.palette_version)] if document.scene is None else []
+            names = "-".join([layout.base.digest[:16], *of_palette, *sorted(document.points)])
             body["points"] = f"points-{names}.npz" if document.points else None
         return body
 

@@ -58,6 +58,8 @@ def _umap_work(workspace: Workspace, document: Document, vectors: np.ndarray, di
     def work(job: Job) -> None:
         workspace.jobs.report(job, phase="laying out the scatter", done=0, total=0)
         points = _in_own_process(vectors, job.cancelled)
+        if not np.array_equal(vectors, document.point_vectors()):
+            return  # the palette has changed meanwhile
         if document.set_points("umap", fit_square(points), digest):
             workspace.publish_document(document)
 

@@ -14,6 +14,7 @@ from ssldiff_core.errors import LayoutError
 
 from . import picking
 from .documents import Document
+from .projecting import fit_square
 
 if TYPE_CHECKING:
     from ssldiff_core.layouts.palette import Palette
@@ -41,7 +42,7 @@ def put_palette(workspace: Workspace, document: Document, palette: Palette, what
     """Another palette for the document; ``what`` names the change for people, who can take it back."""
     with document.lock:
         before = palette_of(document)
-        document.set_palette(palette)
+        _set_palette(document, palette)
         document.palette_history = [*document.palette_history[1 - HISTORY :], (what, before)]
     workspace.publish_document(document)
 
@@ -52,7 +53,7 @@ def undo_palette(workspace: Workspace, document: Document) -> None:
         if not document.palette_history:
             raise LayoutError("undo the change of the palette", "there is none left")
         *document.palette_history, (_, before) = document.palette_history
-        document.set_palette(palette_of(document).take(before))
+        _set_palette(document, palette_of(document).take(before))
     workspace.publish_document(document)
 
 
@@ -127,6 +128,17 @@ def nearest(document: Document, key: str, n: int) -> list[dict[str, object]]:
     cosines = to_unit(np.stack([other.vectors[i] for other, i in shown])) @ to_unit(swatch.mean)
     order = np.argsort(-cosines, kind="stable")[:n]
     return [{"swatch": shown[k][0].id, "index": shown[k][1], "cosine": float(cosines[k])} for k in order]
+
+
+def _set_palette(document: Document, palette: Palette) -> None:
+    """Without a scene the scatter's points are the palette's own vectors, so they are laid out anew."""
+    from ssldiff_core.embeddings.projection import project_pca
+
+    document.set_palette(palette)
+    if document.scene is None:
+        document.points = {}
+        points = fit_square(project_pca(document.point_vectors()))
+        document.set_points("pca", points, document.need_layout().base.digest)
 
 
 def _add(workspace: Workspace, document: Document, swatch: Swatch, what: str) -> str:

@@ -115,6 +115,23 @@ def test_cells_painted_with_a_swatch_keep_their_embedding_when_its_making_is_tak
     assert mixed not in ids(document)
 
 
+def test_without_a_scene_the_points_follow_the_palette_also_on_disk(
+    client: TestClient, workspace: Workspace, document: Document
+) -> None:
+    digest = document.need_layout().base.digest
+    document.set_points("pca", np.zeros((30, 2), np.float32), digest)
+    workspace.documents.save(document)
+    first = ids(document)[0]
+    post(client, document, "palette/order", swatches=ids(document)[::-1])
+    workspace.documents.save(document)
+    points = np.frombuffer(client.get(f"/documents/{document.id}/points/{digest[:16]}/pca.f32").content, "<f4")
+    of = points.reshape(-1, 3)[:, 2].astype(int)
+    assert [ids(document)[k] for k in of[-2:]] == [first, first]
+    again = Workspace(AppConfig(data_dir=workspace.config.data_dir)).documents.get(document.id)
+    assert np.array_equal(again.points["pca"], document.points["pca"])
+    assert document.points["pca"].any()
+
+
 def test_the_last_swatch_is_not_deleted_and_a_merge_takes_two(client: TestClient, document: Document) -> None:
     for swatch in ids(document)[:2]:
         post(client, document, "palette/remove", swatch=swatch)

@@ -1,7 +1,7 @@
 // Palettes as a whole: save under a name, use a saved one or another document's, take back a change, load and download a file.
 
 import { ask, attempt, notify, state, url } from './store.js';
-import { h } from './format.js';
+import { formatAge, h } from './format.js';
 import { icon } from './icons.js';
 import { loadPaletteFile, savePalette, takePalette, undoPalette } from './palette-actions.js';
 
@@ -59,6 +59,6 @@ function others(palettes, recent, close) {
   const group = (title, rows) => (rows.length ? [h('h3', {}, title), ...rows] : []);
   return [
     ...group('Saved palettes', fitting.map((one) => row(one.name, { palette: one.name }, one.colours))),
-    ...group('Of another document', documents.map((one) => row(one.name, { document: one.id }, []))),
+    ...group('Of another document', documents.map((one) => row(`${one.name} · ${formatAge(one.changed)}`, { document: one.id }, []))),
   ];
 }

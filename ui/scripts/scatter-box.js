@@ -26,10 +26,11 @@ export function scatterBox() {
   async function load() {
     showChoice();
     const name = current();
-    const key = `${state.document?.id} ${grid()?.digest} ${name} ${scene() ? '' : swatches().map((swatch) => swatch.id).join()}`;
+    const version = scene() ? '' : `?v=${swatches().map((swatch) => swatch.id.slice(0, 6)).join('-')}`; // without a scene the points are the palette's
+    const key = `${state.document?.id} ${grid()?.digest} ${name} ${version}`;
     if (name && key !== shown) {
       shown = key;
-      const response = await fetch(url(`documents/${state.document.id}/points/${grid().digest.slice(0, 16)}/${name}.f32`)).catch(() => null);
+      const response = await fetch(url(`documents/${state.document.id}/points/${grid().digest.slice(0, 16)}/${name}.f32${version}`)).catch(() => null);
       if (response?.ok && shown === key) scatter.setPoints(new Float32Array(await response.arrayBuffer()));
     }
     if (name) colour();

@@ -55,7 +55,7 @@ export function swatchCard() {
   }
 
   function markedPanel(chosen) {
-    return [h('div.sd-card-text', {}, h('strong', {}, `${chosen.length} swatches`), h('span.sd-origin', {}, 'Merged, they take the name and colour of the first.'),
+    return [h('div.sd-card-text', {}, h('strong', {}, `${chosen.length} swatches`), h('span.sd-origin', {}, 'The first gives name and colour.'),
       h('div.sd-row', {}, h('button', { type: 'button', id: 'sd-merge', onclick: () => mergeSwatches(chosen) }, `Merge into ${chosen[0].name}`)))];
   }
 
