@@ -12,7 +12,21 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import Cancelled, ModelError, SSLDiffError
-from . import check, convert, edit, encode, finish, generate, import_features, models, palette, replay, serve, train
+from . import (
+    adapt,
+    check,
+    convert,
+    edit,
+    encode,
+    finish,
+    generate,
+    import_features,
+    models,
+    palette,
+    replay,
+    serve,
+    train,
+)
 from .console import Console
 
 EXIT_MISTAKE, EXIT_INTERRUPTED = 2, 130
@@ -101,7 +115,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(takes_rest=False)
     parser.add_argument("--version", action="version", version=f"ssldiff {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    making = (encode, import_features, palette, edit, generate, finish, replay)
+    making = (encode, import_features, adapt, palette, edit, generate, finish, replay)
     for module in (*making, check, models, convert, serve, train):
         module.add_command(commands)
     return parser

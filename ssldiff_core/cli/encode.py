@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             console.note(f"{scene.name}: {warning}")
         encoder, model = _choose_encoder(scene, arguments)
         sizes = encoder.pixel_sizes_m if model is None else model.pixel_sizes_m
-        pixel_size_m = arguments.pixel_size or _nearest(_known_pixel_size(scene), sizes)
+        pixel_size_m = arguments.pixel_size or nearest_pixel_size(scene, sizes)
         factor = LATENT_FACTOR if model is None else model.latent_factor
         grid = embed_with_bar(scene, encoder, console, arguments.region, pixel_size_m, arguments.batch_size, factor)
     write_grid(grid, arguments.output)
@@ -134,6 +134,15 @@ def _nearest_model(pixel_size_m: float, specs: list[ModelSpec]) -> ModelSpec:
     if not specs:
         raise ModelError("choose a model for the scene", "there is none here", "", "Install ssldiff again")
     return min(specs, key=lambda spec: abs(math.log(_nearest(pixel_size_m, spec.pixel_sizes_m) / pixel_size_m)))
+
+
+def nearest_pixel_size(scene: Scene, trained_m: tuple[float, ...]) -> float:
+    """The trained pixel size nearest to the scene's.
+
+    Raises:
+        SceneError: where the scene does not say its own.
+    """
+    return _nearest(_known_pixel_size(scene), trained_m)
 
 
 def _nearest(size_m: float, trained_m: tuple[float, ...]) -> float:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Make grids of features that were extracted before: .h5 with `features` and `coords` as TRIDENT and CLAM write them, or
-.pt or .npy with the coordinates in a second file. Cells without a patch are holes. Patches that overlap are thinned. Where
-patches lie on several lattices, as CLAM's do, each becomes a grid of its own (out-1.npz, out-2.npz …), or with
+.pt or .npy with the coordinates in a second file. Cells without a patch are holes. Patches that overlap are thinned.
+Where patches lie on several lattices, as CLAM's do, each becomes a grid of its own (out-1.npz, out-2.npz …), or with
 --one-lattice all are moved to the nearest cell of one.
 
 Feature files do not say how large the slide's pixels are: give --scene-pixel-size, or the slide with --scene. The pixel

@@ -75,6 +75,7 @@ def find_model_for(encoder_id: str) -> ModelSpec:
     raise ModelError(
         f"find a model for embeddings of {encoder_id!r}", "there is none",
         f"models take embeddings of {', '.join(spec.encoder_id for spec in specs) or 'no encoder: none is here'}",
+        "Name a model's folder with --models-dir, or convert the grid with an adapter, see `ssldiff adapt --help`",
     )  # fmt: skip
 
 

@@ -134,7 +134,8 @@ class ModelSpec:
         if grid.encoder_id != self.encoder_id:
             raise GridError(
                 asked, f"its embeddings are of the encoder {grid.encoder_id!r}",
-                f"the model takes embeddings of {self.encoder_id!r}", "Encode the scene with that encoder",
+                f"the model takes embeddings of {self.encoder_id!r}",
+                "Encode the scene with that encoder, or convert the grid with an adapter: see `ssldiff adapt --help`",
             )  # fmt: skip
         if grid.dim != self.condition_dim:
             raise GridError(asked, f"its embeddings have {grid.dim} numbers", f"the model takes {self.condition_dim}")
