@@ -12,6 +12,7 @@ from .console import Console
 
 if TYPE_CHECKING:
     from ..embeddings.spec import EncoderSpec
+    from ..models.published import Published
     from ..models.spec import ModelSpec
 
 _DESCRIPTION = """\
@@ -34,8 +35,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``models``."""
     from ..embeddings.catalogue import list_encoder_specs
     from ..models.catalogue import list_models
+    from ..models.published import PUBLISHED
 
     models = [_model_facts(spec) for spec in list_models()]
+    here = {facts["id"] for facts in models}
+    models += [_published_facts(published) for published in PUBLISHED if published.id not in here]
     encoders = [_encoder_facts(spec) for spec in list_encoder_specs()]
     console.report(_describe(models, encoders), {"models": models, "encoders": encoders})
     return 0
@@ -48,6 +52,15 @@ def _model_facts(spec: ModelSpec) -> dict[str, Any]:
         "encoder": spec.encoder_id, "cell_px": spec.cell_px, "pixel_sizes_m": list(spec.pixel_sizes_m),
         "licence": spec.licence, "paper": spec.paper, "digest": "" if missing else spec.digest,
         "folder": str(spec.folder), "present": not missing, "how_to_get": missing,
+    }  # fmt: skip
+
+
+def _published_facts(published: Published) -> dict[str, Any]:
+    return {
+        "id": published.id, "version": "published", "draws": published.domain, "family": published.family,
+        "encoder": published.encoder_id, "cell_px": 256, "pixel_sizes_m": [published.pixel_size_m],
+        "licence": published.licence, "paper": published.paper, "digest": "", "folder": "", "present": False,
+        "how_to_get": published.how_to_get,
     }  # fmt: skip
 
 
@@ -80,7 +93,7 @@ def _describe(models: Sequence[dict[str, Any]], encoders: Sequence[dict[str, Any
         )  # fmt: skip
     missing = [f"  {facts['id']}: {facts['how_to_get']}" for facts in (*models, *encoders) if not facts["present"]]
     text = f"{_table(drawing)}\n\n{_table(seeing)}"
-    if len(drawing) == 1:
+    if not any(facts["present"] for facts in models):
         text = f"No model is here: they come with the package. Install ssldiff again.\n\n{text}"
     return "\n".join([text, "", "not here:", *missing]) if missing else text
 
