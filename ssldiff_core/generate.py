@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .drawing import decode, draw, resolve
 from .embeddings.grid import EmbeddingGrid
 from .errors import SettingsError
 from .geometry import GridGeometry
 from .layouts import Layout, edit_to_json
 from .provenance import Manifest, describe_machine
+from .settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,71 +26,7 @@ if TYPE_CHECKING:
     from .diffusion.reference import Reference
     from .models.catalogue import Model
 
-ENGINES = ("dense",)
 PREVIEW_PX = 512
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to draw.
-
-    Args:
-        seed: of the noise, 0 ≤ seed < 2**64.
-        steps: denoising steps, 1 … 1000.
-        guidance_scale: 1 is off; higher follows the grid more strictly; None takes the model's default.
-        engine: how the canvas is drawn; see DESIGN and :mod:`ssldiff_core.diffusion.engines`.
-        solver: ``dpm++``, ``ddim`` or ``euler``.
-        tile_lat: side of the tiles in latents.
-        device: ``auto`` or a torch device.
-        precision: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
-
-    Raises:
-        SettingsError: where a value lies outside its range.
-    """
-
-    seed: int = 0
-    steps: int = 20
-    guidance_scale: float | None = None
-    engine: str = "dense"
-    solver: str = "dpm++"
-    tile_lat: int = 512
-    device: str = "auto"
-    precision: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name in ("seed", "steps", "tile_lat"):
-            if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), int):
-                raise SettingsError(f"draw with {name} {getattr(self, name)!r}", "it is no whole number")
-        _check_range("seed", self.seed, 0, 2**64 - 1)
-        _check_range("steps", self.steps, 1, 1000)
-        _check_range("tile_lat", self.tile_lat, 16, 4096)
-        if self.guidance_scale is not None:
-            _check_range("guidance scale", self.guidance_scale, 0.0, 20.0)
-        if self.engine not in ENGINES:
-            raise SettingsError(
-                f"draw with the engine {self.engine!r}", "there is none", f"engines: {', '.join(ENGINES)}"
-            )
-        if self.tile_lat % 2:
-            raise SettingsError(f"draw in tiles of {self.tile_lat} latents", "that is odd", "a tile is an even number")
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Settings:
-        """From JSON, as a manifest holds them; an unknown name is an error."""
-        known = {item.name for item in fields(cls)}
-        unknown = sorted(set(record) - known)
-        if unknown:
-            raise SettingsError(
-                "use these settings", f"they hold {', '.join(unknown)}", f"known: {', '.join(sorted(known))}"
-            )
-        return cls(**record)
-
-
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
-        raise SettingsError(
-            f"draw with {name} {value}", "it lies outside the range", f"{name} goes from {low:g} to {high:g}",
-            f"The nearest is {min(max(value, low), high):g}" if math.isfinite(value) else "",
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -151,36 +88,32 @@ def generate(
         parents: digests of the manifests that this run continues, oldest first.
         keep: an empty trajectory, filled so that :func:`~ssldiff_core.regenerate.regenerate` can go on from it.
         preview_px: longest side of the previews.
-        cancelled: looked at before every tile.
+        cancelled: looked at before every network call.
 
     Raises:
         GridError: where the model cannot draw the grid.
         ModelError: where there is no model for it.
-        SettingsError: where the trajectory of this run cannot be kept.
+        SettingsError: where the model has no such engine, the engine no such solver, or the trajectory of this run
+            cannot be kept.
         Cancelled: where ``cancelled()`` said so.
     """
-    from .diffusion.autoencoder import decode_canvas, preview_rgb
-    from .diffusion.denoisers import GuidedDenoiser
-    from .diffusion.engines import DenseEngine
-    from .diffusion.field import ConditioningField
+    from .diffusion.autoencoder import preview_rgb
+    from .diffusion.engines import WindowStep
     from .diffusion.reference import start_of
-    from .diffusion.schedule import get_solver, noise_levels
+    from .diffusion.schedule import noise_levels
     from .models.catalogue import find_model_for, load_model
 
     settings = settings or Settings()
-    solver = get_solver(settings.solver)
     grid = source.grid() if isinstance(source, Layout) else source
     if model is None:
         spec = find_model_for(grid.encoder_id)
         spec.check_grid(grid)
         model = load_model(spec.id, device=settings.device, precision=settings.precision)
     model.spec.check_grid(grid)
-    scale = model.spec.guidance_scale if settings.guidance_scale is None else settings.guidance_scale
+    settings = resolve(settings, model)
     levels = noise_levels(settings.steps)
     start = start_of(reference, settings.seed, levels, model.autoencoder, grid.geometry, model.device)
-    run = start.unchanged() or DenseEngine(settings.tile_lat).run(
-        GuidedDenoiser(model.denoiser, scale), ConditioningField(grid), start.noise, solver, start.levels, cancelled
-    )
+    run = draw(model, grid, settings, start, cancelled, kept=keep is not None)
     if keep is not None:
         run = keep.recording(run, grid.geometry.latent_factor, plain=not (start.record or appearance))
     began = time.monotonic()
@@ -191,10 +124,13 @@ def generate(
         yield Step(step.index, step.total + 1, "denoise", preview, eta)
     network_s = time.monotonic() - began
     yield Step(step.index, step.total + 1, "decode", preview, 0.1 * network_s)
-    image = decode_canvas(model.autoencoder, step.latents, device=model.device, cancelled=cancelled)
+    image = decode(model, step.latents, settings, cancelled)
     seconds = {"network": network_s, "decode": time.monotonic() - began - network_s}
-    manifest = make_manifest(source, grid, settings, scale, model)
+    manifest = make_manifest(source, grid, settings, settings.guidance_scale or 0.0, model)
     manifest = replace(manifest, reference=start.record, parents=parents)
+    if isinstance(step, WindowStep):
+        machine = {**manifest.machine, "windows_a_call": step.batch}
+        manifest = replace(manifest, machine=machine, bit_exact=manifest.bit_exact and not step.halved)
     if appearance is not None:
         image, manifest = appearance.match(image), replace(manifest, appearance=appearance.to_json())
     manifest = manifest.with_image(image)
@@ -210,13 +146,13 @@ def make_manifest(
     """The manifest of a run; its settings are those that were used, defaults resolved."""
     import torch
 
-    precision = str(model.dtype).removeprefix("torch.")
-    used = asdict(settings) | {"guidance_scale": guidance_scale, "precision": precision, "device": model.device.type}
+    used = asdict(resolve(replace(settings, guidance_scale=guidance_scale), model))
+    device, precision = used["device"], used["precision"]
     edits = tuple(edit_to_json(edit) for edit in source.edits) if isinstance(source, Layout) else ()
     return Manifest(
         grid=grid, model_id=model.spec.id, model_digest=model.spec.digest, settings=used, edits=edits,
-        bit_exact=model.device.type == "cpu",
-        machine=describe_machine(device=model.device.type, precision=precision, threads=torch.get_num_threads()),
+        bit_exact=device == "cpu",
+        machine=describe_machine(device=device, precision=precision, threads=torch.get_num_threads()),
     )  # fmt: skip
 
 

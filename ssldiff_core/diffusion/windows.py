@@ -84,7 +84,11 @@ class Windows:
         """Windows of one shape at every stride over a canvas of (height, width) latents; every position is covered.
 
         Where the canvas is smaller than a window, its side is the window's.
+
+        Raises:
+            SettingsError: where the stride is wider than a window.
         """
+        window_starts(side, side, stride)
         rows, cols = (
             tuple((start, fitted) for start in window_starts(length, fitted, min(stride, fitted)))
             for length, fitted in ((length, min(side, length)) for length in shape_lat)

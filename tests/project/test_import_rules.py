@@ -20,7 +20,7 @@ CHAIN = (
     {"embeddings"},
     {"layouts", "diffusion"},
     {"models"},
-    {"generate", "regenerate", "streaming", "synthetic_scene", "provenance", "export"},
+    {"settings", "drawing", "generate", "regenerate", "streaming", "synthetic_scene", "provenance", "export"},
     {"evaluation", "training", "cli"},
 )
 """The rooms of ssldiff_core; each may import those of the links before its own."""
