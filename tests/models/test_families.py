@@ -7,11 +7,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from ssldiff_core.embeddings.grid import EmbeddingGrid
 from ssldiff_core.errors import ModelError, SettingsError
+from ssldiff_core.geometry import GridGeometry
 from ssldiff_core.models.catalogue import get_model_spec, load_model
 from ssldiff_core.models.conversion import Facts, adopt_pixcell
 from ssldiff_core.models.families import get_family
@@ -220,11 +223,27 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore:The plug-in")
+@pytest.mark.parametrize("engine", [None, "shifted", "notebook"])
+def test_an_image_is_drawn_by_a_plug_in(plugin: Path, engine: str | None) -> None:
+    from ssldiff_core.generate import Settings, generate
+
+    colour = np.array([0.6, -0.6, 0.0], np.float32)
+    geometry = GridGeometry((3, 2), 1e-6)
+    grid = EmbeddingGrid(np.tile(colour, (3, 2, 1)), np.ones((3, 2), bool), geometry, "rgb")
+    settings = Settings(steps=4, device="cpu", **({"engine": engine} if engine else {}))
+    *_, last = generate(grid, settings)
+    assert last.result.manifest.model_id == "flat"
+    assert last.result.image.shape == (384, 256, 3)
+    assert np.abs(last.result.image.astype(float) - 127.5 * (colour + 1)).max() <= 2
+
+
+@pytest.mark.filterwarnings("ignore:The plug-in")
 def test_a_plug_in_brings_its_family_and_its_models(plugin: Path) -> None:
     assert get_model_spec("flat").family == "flat"
     assert load_model("flat", **PRECISION).denoiser is None
 
 
+@pytest.mark.filterwarnings("ignore:The plug-in")
 def test_a_plug_in_that_is_broken_is_left_out_with_a_warning(plugin: Path) -> None:
     with pytest.warns(UserWarning, match="nowhere_at_all"):
         get_family("native")
