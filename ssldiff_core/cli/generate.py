@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..geometry import format_length
 from .arguments import Commands, add_device_options, add_parser, checked_output
 from .console import Console
+from .engine_options import add_engine_options, checked_latents, engine_settings
 from .grids import read_grid_for
 from .variation import add_variation_options, move_as_asked, read_appearance, read_reference
 
@@ -34,6 +35,7 @@ _EXAMPLES = """\
   ssldiff generate grid.npz -o out.ome.tif
   ssldiff generate grid.npz -o out.ome.tif out.png --seed 7 --steps 30 --guidance 2
   ssldiff generate grid.npz -o out.png --device cpu --precision float32
+  ssldiff generate grid.npz -o windows.png --engine windowed --solver unipc --stride 128
   ssldiff generate grid.npz -o varied.png --reference out.png --strength 0.5 --seed 8
   ssldiff generate grid.npz -o other.png --seed 7 --appearance-from stained.tif"""
 
@@ -58,9 +60,8 @@ def add_command(commands: Commands) -> None:
         help="how closely to follow the grid; 1 is off; the model's own by default",
     )  # fmt: skip
     parser.add_argument("--model", metavar="ID", help="which model draws it, where several take its embeddings")
-    parser.add_argument("--engine", metavar="NAME", help="how the canvas is drawn (dense)")
-    parser.add_argument("--solver", metavar="NAME", help="dpm++, ddim or euler (dpm++)")
     parser.add_argument("--yes", action="store_true", help="go on where many cells are unlike the training images")
+    add_engine_options(parser)
     add_variation_options(parser)
     add_device_options(parser)
     parser.set_defaults(run=run)
@@ -69,11 +70,12 @@ def add_command(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``generate``."""
     from ..export import SUFFIXES
+    from ..export.latents import write_latents
     from ..generate import generate
     from ..models.catalogue import load_model
 
     outputs = [checked_output(path, *SUFFIXES) for path in arguments.output]
-    settings = settings_from(arguments)
+    latents, settings = checked_latents(arguments.save_latents), settings_from(arguments)
     grid, spec = read_grid_and_model(arguments)
     confirm_range(grid, spec, console, yes=arguments.yes)
     reference, appearance = read_reference(arguments, grid), read_appearance(arguments, grid)
@@ -84,6 +86,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     result = follow(steps, console)
     seconds = time.monotonic() - start
     write_outputs(result, outputs)
+    if latents is not None:
+        write_latents(latents, result.latents, result.manifest)
     report(result, outputs, seconds, console)
     return 0
 
@@ -109,9 +113,9 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
 
     given = {
         "seed": arguments.seed, "steps": arguments.steps, "guidance_scale": arguments.guidance,
-        "engine": arguments.engine, "solver": arguments.solver,
         "device": arguments.device, "precision": arguments.precision,
     }  # fmt: skip
+    given |= {name: value for name, value in engine_settings(arguments).items() if value is not None}
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
