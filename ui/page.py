@@ -91,9 +91,13 @@ def _connect(
             return _tell(error=str(error))
         return _tell(job=job.id)
 
+    def reuse(event: gr.EventData) -> tuple[float, float, float]:
+        return event._data["seed"], event._data["steps"], event._data["guidance_scale"]
+
     quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
     page.load(reopen, document_id, viewer, api_visibility="private", **quiet)
     viewer.opened(remember, None, [document_id, settings[2]], api_visibility="private", **quiet)
+    viewer.reused(reuse, None, settings, api_visibility="private", **quiet)
     button.click(generate, [document_id, *settings], viewer, js=SHOWN_DOCUMENT, api_name="generate", **quiet)
 
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.conftest import TREE
-from tests.ui.pictures import write_ome_tiff, write_png
+from tests.ui.pictures import write_geotiff, write_ome_tiff, write_png
 from tests.ui.tiny_models import write_tiny_models
 
 CHROMIUM = "/usr/bin/chromium"
@@ -115,6 +115,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("root")
     write_ome_tiff(folder / "areas.ome.tif")
     write_png(folder / "plain.png")
+    (folder / "flights").mkdir()
+    write_geotiff(folder / "flights" / "ground.tif")
     (folder / "notes.svs").write_text("This is a text, not a slide.\n" * 20, encoding="utf-8")
     return folder
 

@@ -31,3 +31,16 @@ def write_png(path: Path) -> Path:
 
     Image.fromarray(draw_scene()).save(path)
     return path
+
+
+def write_geotiff(path: Path) -> Path:
+    """A GeoTIFF of 30-cm pixels near Kampala."""
+    import rasterio
+    from rasterio.transform import from_origin
+
+    pixels = draw_scene()
+    shape = {"width": pixels.shape[1], "height": pixels.shape[0], "count": 3, "dtype": "uint8"}
+    place = from_origin(450_000, 35_000, 0.3, 0.3)
+    with rasterio.open(path, "w", driver="GTiff", crs="EPSG:32636", transform=place, **shape) as out:
+        out.write(pixels.transpose(2, 0, 1))
+    return path

@@ -18,9 +18,9 @@ def viewer() -> gr.HTML:
     """Reference and result with all that lies over them.
 
     Its value is JSON for the script: ``{"seq": n, "document": id}`` or ``{"seq": n, "error": text}``. It triggers
-    ``opened`` with ``{"document": id}``.
+    ``opened`` with ``{"document": id}``, and ``reused`` with the settings of an earlier result.
     """
-    return shell('<div class="sd-stage"></div>', "viewer", "stage", events=("opened",))
+    return shell('<div class="sd-stage"></div>', "viewer", "stage", events=("opened", "reused"))
 
 
 def palette() -> gr.HTML:

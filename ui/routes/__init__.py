@@ -10,6 +10,7 @@ from .file_routes import file_routes
 from .image_routes import image_routes
 from .palette_routes import palette_routes
 from .result_routes import result_routes
+from .scene_routes import scene_routes
 from .security import add_guards
 from .static_routes import static_routes
 from .strokes import stroke_routes
@@ -18,6 +19,6 @@ from .strokes import stroke_routes
 def add_routes(app: FastAPI, workspace: Workspace) -> None:
     """All routes; to be called before Gradio is mounted, which takes every path that is left."""
     add_guards(app)
-    makers = (document_routes, file_routes, palette_routes, result_routes, image_routes, stroke_routes)
+    makers = (document_routes, file_routes, palette_routes, result_routes, scene_routes, image_routes, stroke_routes)
     for router in (static_routes(), *(make(workspace) for make in makers)):
         app.include_router(router)

@@ -10,6 +10,7 @@ from .. import handlers, swatches
 from ..documents import document_to_json, layout_to_json
 from ..projecting import start_umap
 from ..scene_links import link_scene
+from ..users import current_user
 from ..workspace import Workspace
 from .image_routes import find_document, find_job
 
@@ -33,6 +34,8 @@ def _add_opening(router: APIRouter, workspace: Workspace) -> None:
             "has_root": workspace.config.root is not None,
             "recent": workspace.documents.recent(),
             "models": [handlers.model_to_json(spec) for spec in workspace.models()],
+            "user": current_user(),
+            "has_login": bool(workspace.config.accounts),
         }
 
     @router.post("/documents")

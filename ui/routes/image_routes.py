@@ -30,12 +30,12 @@ def image_routes(workspace: Workspace) -> APIRouter:
 
     @router.get("/tiles/{scene_id}/{version}/{z}/{x}_{y}.jpg")
     def tile(scene_id: str, version: str, z: int, x: int, y: int) -> Response:
-        entry = _entry(workspace, scene_id, version)
+        entry = find_scene(workspace, scene_id, version)
         return _jpeg(lambda: tiles.tile(entry, z, x, y))
 
     @router.get("/thumbnails/{scene_id}/{version}.jpg")
     def thumbnail(scene_id: str, version: str) -> Response:
-        entry = _entry(workspace, scene_id, version)
+        entry = find_scene(workspace, scene_id, version)
         try:
             return _jpeg(lambda: tiles.thumbnail(entry))
         except SSLDiffError:  # a file of the folder that is no scene: the list shows its name without a picture
@@ -116,7 +116,8 @@ def point_buffer(document: Document, digest: str, name: str) -> np.ndarray:
     return np.concatenate([xy[:n], of[:n, None].astype(np.float32)], axis=1).astype("<f4")
 
 
-def _entry(workspace: Workspace, scene_id: str, version: str) -> SceneEntry:
+def find_scene(workspace: Workspace, scene_id: str, version: str) -> SceneEntry:
+    """The scene of an id as it is on disk now, or 404."""
     if scene_id.startswith("result-"):
         find_document(workspace, scene_id[7:39])  # a result is seen by whoever may see its document
     try:

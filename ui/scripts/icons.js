@@ -20,6 +20,8 @@ const PATHS = {
   other: '<rect x="2.8" y="4" width="14.4" height="12" rx="1.2"/><path d="M9.2 4h8v12h-8z" fill="currentColor" stroke="none" opacity=".55"/>',
   curtain: '<path d="M10 3v14"/><path d="M6.5 7.5L4 10l2.5 2.5M13.5 7.5L16 10l-2.5 2.5"/>',
   blink: '<rect x="2.8" y="3.4" width="10.4" height="9.4" rx="1.2"/><path d="M15.4 7.2h.6c.7 0 1.2.5 1.2 1.2V15.4c0 .7-.5 1.2-1.2 1.2H8c-.7 0-1.2-.5-1.2-1.2v-.4"/>',
+  more: '<path d="M4.5 10v.1M10 10v.1M15.5 10v.1" stroke-width="2.4"/>',
+  settings: '<path d="M3 6h7.5M14.5 6H17M3 14h2.5M9.5 14H17"/><circle cx="12.5" cy="6" r="2"/><circle cx="7.5" cy="14" r="2"/>',
   download: '<path d="M10 3v9M6.5 8.8L10 12.3l3.5-3.5M3.5 16.5h13"/>',
   close: '<path d="M5 5l10 10M15 5L5 15"/>',
   upload: '<path d="M10 13V4M6.5 7.3L10 3.8l3.5 3.5M3.5 12.5v3.2c0 .5.4.8.8.8h11.4c.4 0 .8-.3.8-.8v-3.2"/>',

@@ -1,6 +1,6 @@
 // Started once by whichever component mounts first: models, keys, theme.
 
-import { ask, state } from './store.js';
+import { ask, emit, state } from './store.js';
 import { bindKeys } from './keys.js';
 import { restoreTheme } from './topbar.js';
 
@@ -16,5 +16,7 @@ async function start() {
   restoreTheme();
   bindKeys();
   const library = await ask('library').catch(() => null);
-  if (library) state.models = library.models;
+  if (!library) return;
+  Object.assign(state, { models: library.models, user: library.user, hasLogin: library.has_login });
+  emit('library');
 }

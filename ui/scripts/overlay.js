@@ -34,14 +34,14 @@ function labelRaster(stroke) {
 }
 
 /** Draw all of it. `options`: {cells: opacity or 0, stroke, hover: {cells box}, pendingOnly} */
-export function drawGrid(context, pane, { opacity, stroke, footprint, pendingOnly }) {
+export function drawGrid(context, pane, { opacity, stroke, footprint, pendingOnly, quantity = null }) {
   const facts = grid();
   if (!facts || !state.layout) return;
   const [left, top] = pane.toScreen(...facts.origin_l0);
   const cell = facts.cell_l0 * pane.scale;
   const box = { left, top, cell, width: cell * facts.cols, height: cell * facts.rows };
   if (opacity > 0) {
-    drawLabels(context, box, opacity, stroke);
+    drawCells(context, box, opacity, quantity ?? labelRaster(stroke));
     if (cell >= 7) drawLines(context, box, facts, opacity);
   }
   if (pendingOnly || opacity > 0) drawEdited(context, box, facts, stroke, pendingOnly);
@@ -52,11 +52,11 @@ export function drawGrid(context, pane, { opacity, stroke, footprint, pendingOnl
   if (footprint) drawFootprint(context, box, footprint);
 }
 
-function drawLabels(context, box, opacity, stroke) {
+function drawCells(context, box, opacity, cells) {
   context.save();
   context.globalAlpha = opacity;
   context.imageSmoothingEnabled = false;
-  context.drawImage(labelRaster(stroke), box.left, box.top, box.width, box.height);
+  context.drawImage(cells, box.left, box.top, box.width, box.height);
   context.restore();
 }
 

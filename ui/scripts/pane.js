@@ -61,7 +61,7 @@ export class Pane {
       this.redraw();
       return Promise.resolve();
     }
-    const entry = { key, item: null };
+    const entry = { key, item: null, place: { x: image.x, y: image.y, width: image.span, height: (image.span * image.height) / image.width } };
     this.items.set(what, entry);
     return new Promise((resolve) => {
       this.viewer.addTiledImage({
@@ -124,6 +124,14 @@ export class Pane {
   /** Screen pixels along one level-0 pixel. */
   get scale() {
     return this.host.clientWidth * this.viewer.viewport.getZoom(true) / this.world;
+  }
+
+  /** Where the result, or its preview, lies in the pane; null where there is none. */
+  drawnBox() {
+    const place = this.preview?.box ?? this.items.get('result')?.place;
+    if (!place) return null;
+    const [left, top] = this.toScreen(place.x, place.y);
+    return { left, top, width: place.width * this.scale, height: place.height * this.scale };
   }
 
   toScreen(x, y) {

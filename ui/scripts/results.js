@@ -1,15 +1,18 @@
-// Results of a document: a strip to go back to any of them, and what can be downloaded.
+// The result's header: how it was made, what can be taken out, its history; and the progress of a generation.
 
 import { activeJob, cancelJob } from './live.js';
-import { currentResult, emit, on, state, url } from './store.js';
+import { currentResult, on } from './store.js';
+import { exportMenu } from './exports.js';
 import { formatSeconds, h } from './format.js';
-import { icon } from './icons.js';
+import { settingsMenu, showStrip } from './history.js';
 
-export function mountResults(header, strip) {
+/** @param {{reference: object, result: object}} panes */
+export function mountResults(header, strip, panes) {
   const facts = h('span.sd-pane-facts');
-  const menu = downloadMenu();
-  header.insertBefore(facts, header.querySelector('.sd-spring'));
-  header.insertBefore(menu.element, header.querySelector('.sd-spring').nextSibling);
+  const menu = exportMenu(panes);
+  const spring = header.querySelector('.sd-spring');
+  header.insertBefore(facts, spring);
+  spring.after(settingsMenu(), menu.element);
   const show = () => {
     const record = currentResult();
     facts.textContent = record ? `seed ${record.seed} · ${record.steps} steps · ${formatSeconds(record.seconds)}` : '';
@@ -19,62 +22,6 @@ export function mountResults(header, strip) {
   on('result', show);
   on('document', show);
   on('jobs', () => showStrip(strip));
-}
-
-function showStrip(strip) {
-  const results = state.document?.results ?? [];
-  strip.hidden = results.length < 2;
-  const key = `${state.document?.id} ${results.map((record) => record.id).join()} ${state.resultId}`;
-  if (strip.dataset.key === key) return;
-  strip.dataset.key = key;
-  strip.replaceChildren(...results.map((record, index) => {
-    const selected = record.id === state.resultId;
-    return h('button.sd-thumb', {
-      type: 'button', role: 'option', 'aria-selected': String(selected), title: `Result ${index + 1}: seed ${record.seed}, ${record.steps} steps, ${record.edits} edits`,
-      onclick: () => {
-        state.resultId = record.id;
-        emit('result', { isNew: false });
-        emit('view');
-      },
-    }, h('img', { src: url(`thumbnails/${record.scene_id}/${record.scene_version}.jpg`), alt: `Result ${index + 1}`, loading: 'lazy' }), h('span', {}, String(index + 1)));
-  }));
-  strip.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-}
-
-function downloadMenu() {
-  const list = h('div.sd-menu', { role: 'menu', hidden: true });
-  const button = h('button.sd-icon', {
-    type: 'button', title: 'Download the result', 'aria-label': 'Download the result', 'aria-haspopup': 'menu', 'aria-expanded': 'false', id: 'sd-download',
-    html: icon('download', 16), onclick: () => toggle(list.hidden),
-  });
-  const toggle = (open) => {
-    if (open) list.replaceChildren(...entries());
-    list.hidden = !open;
-    button.setAttribute('aria-expanded', String(open));
-    if (open) list.querySelector('a')?.focus();
-  };
-  const element = h('div.sd-menu-anchor', {}, button, list);
-  document.addEventListener('pointerdown', (event) => element.contains(event.target) || toggle(false));
-  element.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape' || list.hidden) return;
-    event.stopPropagation();
-    toggle(false);
-    button.focus();
-  });
-  list.addEventListener('click', () => toggle(false));
-  return { element };
-}
-
-function entries() {
-  const { id } = currentResult();
-  const base = `documents/${state.document.id}/results/${id}`;
-  const entry = (what, title, note) => h('a', { role: 'menuitem', href: url(`${base}/${what}`), download: '' }, h('strong', {}, title), h('span', {}, note));
-  return [
-    entry('image.ome.tif', 'OME-TIFF', 'Pyramid with pixel size and manifest; opens in QuPath'),
-    entry('image.png', 'PNG', 'Full size, manifest inside'),
-    entry('manifest.json', 'Manifest', 'What made this image, and how to make it again'),
-    h('p.sd-menu-note', {}, 'Every file is marked SYNTHETIC.'),
-  ];
 }
 
 /** The part of the Generate panel below its button: progress while it runs. */

@@ -1,9 +1,10 @@
 // The way in: demo scenes, the server's folder, an upload, an empty canvas, documents of before.
 
 import { ask, attempt, on, read, ServerError, state, url } from './store.js';
-import { openDocument, showDocument } from './live.js';
-import { fileBrowser, picture, thumbnail } from './browse.js';
-import { formatAge, h } from './format.js';
+import { showDocument } from './live.js';
+import { fileBrowser, thumbnail } from './browse.js';
+import { documentList } from './documents.js';
+import { h } from './format.js';
 import { icon } from './icons.js';
 
 let host = null;
@@ -50,7 +51,7 @@ function sections(library) {
     h('div.sd-start-columns', {},
       h('div', {},
         section('Demo scenes', demos.length ? h('div.sd-cards', {}, ...demos.map(sceneCard)) : h('p.sd-empty', {}, 'No demo scenes are installed. Open a file of your own.')),
-        library.recent.length ? section('Continue', h('div.sd-list', {}, ...library.recent.slice(0, 6).map(documentRow))) : null),
+        library.recent.length ? section('Continue', documentList(library.recent, tell, busy)) : null),
       h('div', {},
         section('Your file', uploadBox()),
         library.has_root ? section('Folder on the server', fileBrowser(files, openScene)) : files.length ? section('Uploaded before', fileBrowser(files, openScene)) : null,
@@ -68,19 +69,10 @@ function sceneCard(scene) {
 
 const title = (name) => name.replace(/(\.ome)?\.[^.]+$/, '').replaceAll('_', ' ').replace(/^./, (letter) => letter.toUpperCase());
 
-function documentRow(document) {
-  const last = document.results.at(-1);
-  const source = last ? { id: last.scene_id, version: last.scene_version } : document.scene;
-  return h('button.sd-file', { type: 'button', onclick: (event) => busy(event.currentTarget, async () => {
-    if (!(await openDocument(document.id))) tell('This document can no longer be opened.');
-  }) }, source ? picture(source) : h('span.sd-no-picture'), h('span.sd-file-name', {}, document.name,
-    h('small', {}, `${document.edits} edit${document.edits === 1 ? '' : 's'} · ${document.results.length} result${document.results.length === 1 ? '' : 's'}`)), h('small', {}, formatAge(document.changed)));
-}
-
 function uploadBox() {
   const input = h('input.sd-hidden', { type: 'file', id: 'sd-upload', 'aria-label': 'Choose a file', onchange: () => input.files[0] && upload(input.files[0]) });
   return h('div.sd-drop', {}, input, h('button', { type: 'button', html: `${icon('upload', 17)}<span>Choose a file</span>`, onclick: () => input.click() }),
-    h('p', {}, 'or drop it here: SVS, NDPI, OME-TIFF, GeoTIFF, PNG, JPEG … It stays on this server.'), h('progress', { max: '1', value: '0', hidden: true }));
+    h('p', {}, 'or drop it here: SVS, NDPI, OME-TIFF, GeoTIFF, PNG, JPEG …, or a saved .ssldiff document. It stays on this server.'), h('progress', { max: '1', value: '0', hidden: true }));
 }
 
 /** Send a file and open it; XMLHttpRequest because it tells how far it is. */
@@ -91,7 +83,7 @@ function upload(file) {
   const form = new FormData();
   form.append('file', file);
   const request = new XMLHttpRequest();
-  request.open('POST', url('uploads'));
+  request.open('POST', url(/\.ssldiff$/i.test(file.name) ? 'document-files' : 'uploads'));
   request.upload.onprogress = (event) => event.lengthComputable && (bar.value = event.loaded / event.total);
   request.onloadend = async () => {
     bar.hidden = true;

@@ -2,6 +2,7 @@
 
 import { grid, on, scene, state, swatches } from './store.js';
 import { formatArea, formatLength, h, round3, whole } from './format.js';
+import { formatPlace, placeOf } from './geography.js';
 import { hoverCell } from './gestures.js';
 
 const MICROSCOPE_BELOW_M = 5e-6;
@@ -51,7 +52,9 @@ function describeCell({ row, col }) {
 }
 
 function describePosition({ x, y }) {
-  return scene() ? `x ${whole(x)}, y ${whole(y)}` : '';
+  if (!scene()) return '';
+  const place = placeOf(x, y);
+  return `x ${whole(x)}, y ${whole(y)}${place ? ` · ${formatPlace(place)}` : ''}`;
 }
 
 /** Metres along a level-0 pixel; for a canvas without a scene level 0 is the canvas. */

@@ -1,6 +1,7 @@
 // The bar on top: what is open, its pixel size, whether it is saved, theme and help.
 
-import { ask, attempt, emit, grid, on, scene, state } from './store.js';
+import { ask, attempt, emit, grid, on, scene, state, url } from './store.js';
+import { documentMenu } from './documents.js';
 import { formatLength, h, whole } from './format.js';
 import { icon } from './icons.js';
 import { toggleHelp } from './help.js';
@@ -27,7 +28,7 @@ export function mount(element) {
   host.append(
     h('span.sd-brand', {}, h('span.sd-mark', { 'aria-hidden': 'true' }), 'ssldiff'),
     h('button', { type: 'button', id: 'sd-open', html: `${icon('open', 17)}<span>Open</span>`, title: 'Open a scene or another document', onclick: () => emit('start') }),
-    name, pixel.element, facts, h('span.sd-spring'), connection,
+    name, documentMenu(), pixel.element, facts, h('span.sd-spring'), connection, userBadge(),
     h('button.sd-icon', { type: 'button', title: 'Light or dark', 'aria-label': 'Light or dark', html: icon('theme'), onclick: () => {
       setTheme(!document.body.classList.contains('dark'));
       localStorage.setItem(THEME_KEY, document.body.classList.contains('dark') ? 'dark' : 'light');
@@ -45,6 +46,16 @@ export function mount(element) {
     pixel.show();
   });
   on('connection', () => { connection.textContent = state.connected ? '' : 'Server does not answer; trying again …'; });
+}
+
+/** Who is logged in, and the way out. */
+function userBadge() {
+  const badge = h('span.sd-user', { hidden: true });
+  on('library', () => {
+    badge.hidden = !state.user;
+    badge.replaceChildren(state.user, ...(state.hasLogin ? [h('form', { method: 'post', action: url('logout') }, h('button', { type: 'submit' }, 'Log out'))] : []));
+  });
+  return badge;
 }
 
 function describe() {

@@ -12,6 +12,9 @@ import { mountCompare } from './compare.js';
 import { mountOptions } from './options.js';
 import { mountStart } from './start.js';
 import { mountStatus } from './status.js';
+import { mountQuantity, quantityRaster } from './quantity.js';
+import { askAboutGrid, askThenGenerate } from './ask.js';
+import { setReuseHandler } from './history.js';
 import { mountResults } from './results.js';
 import { initialise } from './main.js';
 
@@ -27,7 +30,10 @@ export async function mount(element, { trigger, props, watch }) {
   mountOptions(stage.options);
   mountCompare(stage.panes);
   mountStatus(stage.status, stage.scales, { reference, result });
-  mountResults(stage.resultUi, stage.strip);
+  mountResults(stage.resultUi, stage.strip, { reference, result });
+  mountQuantity('reference', stage.reference, stage.referenceUi);
+  mountQuantity('result', stage.result, stage.resultUi);
+  setReuseHandler((settings) => trigger('reused', settings));
   mountStart(stage.start);
   listen(stage);
   await initialise();
@@ -42,6 +48,7 @@ async function receiveValue(value) {
   const news = typeof value === 'string' && value ? JSON.parse(value) : null;
   if (!news) return;
   if (news.error) notify(news.error);
+  if (news.asks) askThenGenerate();
   if (news.document && !state.document && !/document=/.test(location.hash)) await openDocument(news.document);
 }
 
@@ -63,6 +70,8 @@ function build(element) {
   stage.strip = h('div.sd-strip', { role: 'listbox', 'aria-label': 'Results' });
   stage.hint = h('div.sd-hint', { hidden: true });
   stage.result.append(stage.hint, stage.strip);
+  stage.missing = h('div.sd-missing', { hidden: true });
+  stage.reference.append(stage.missing);
   stage.panes.append(stage.reference, stage.result);
   root.append(stage.options, stage.notices, stage.panes, stage.status, stage.start);
   return stage;
@@ -93,7 +102,7 @@ function drawReference(context, pane) {
   const cell = regionCell();
   if (state.tool === 'region' && state.region && cell) return drawRegion(context, pane, state.region, cell);
   const opacity = state.overlay.reference ? state.overlay.opacity : 0;
-  return drawGrid(context, pane, { opacity, stroke, footprint: footprint(pane), pendingOnly: false });
+  return drawGrid(context, pane, { opacity, stroke, footprint: footprint(pane), pendingOnly: false, quantity: quantityRaster('reference') });
 }
 
 /** Before there is a result the layout itself is shown: it is what will be drawn. */
@@ -101,7 +110,8 @@ function drawResult(context, pane) {
   const drawn = currentResult() || pane.preview;
   const opacity = state.overlay.result ? state.overlay.opacity : drawn ? 0 : 0.9;
   const newest = currentResult() && currentResult() === state.document.results.at(-1);
-  drawGrid(context, pane, { opacity, stroke, footprint: footprint(pane), pendingOnly: opacity === 0 && (newest || pane.preview) });
+  const quantity = state.overlay.result ? quantityRaster('result') : null;
+  drawGrid(context, pane, { opacity, stroke, footprint: footprint(pane), quantity, pendingOnly: opacity === 0 && (newest || pane.preview) });
 }
 
 function listen(stage) {
@@ -127,14 +137,22 @@ function showDocument(stage, first, newGrid) {
     shownScene = null;
   }
   const facts = scene();
-  if (facts && shownScene !== facts.id) {
+  if (facts?.version && shownScene !== facts.id) {
     shownScene = facts.id;
     const [width, height] = facts.size_l0;
     reference.show('scene', { id: facts.id, version: facts.version, x: 0, y: 0, span: width, width, height });
   }
   showView(stage);
-  if (newGrid && !first && grid().note) notify(grid().note, 'warning');
+  if (newGrid && !first) askAboutGrid();
+  showMissing(stage);
   if (first || newGrid) setTimeout(() => fitRegion(first), 0);
+}
+
+/** The document came from elsewhere and its scene is not on this server. */
+function showMissing(stage) {
+  const facts = scene();
+  stage.missing.hidden = !facts || Boolean(facts.version);
+  if (!stage.missing.hidden) stage.missing.textContent = `${facts.name} is not on this server. The layout and its results can be worked on; open the scene here once, then this document again, to see it.`;
 }
 
 function showView(stage) {

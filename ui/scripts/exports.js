@@ -1,0 +1,32 @@
+// What can be taken out: the result as files, its labels, contact sheets, and the view as it is seen.
+
+import { attempt, currentResult, state, url } from './store.js';
+import { h } from './format.js';
+import { menu } from './menu.js';
+import { saveView } from './snapshot.js';
+
+const IGNORE_PX = 8;
+
+/** @param {{reference: object, result: object}} panes */
+export function exportMenu(panes) {
+  return menu({ id: 'sd-download', title: 'Download the result', glyph: 'download', entries: () => entries(panes) });
+}
+
+function entries(panes) {
+  const base = `documents/${state.document.id}/results/${currentResult().id}`;
+  const entry = (what, title, note) => h('a', { role: 'menuitem', href: url(`${base}/${what}`), download: '', 'data-export': what }, h('strong', {}, title), h('span', {}, note));
+  return [
+    h('h4', {}, 'Image'),
+    entry('image.ome.tif', 'OME-TIFF', 'Pyramid with pixel size and manifest; opens in QuPath'),
+    entry('image.png', 'PNG', 'Full size, manifest inside'),
+    h('button', { type: 'button', role: 'menuitem', 'data-export': 'view', onclick: () => attempt(() => saveView(panes)) }, h('strong', {}, 'This view as PNG'), h('span', {}, 'As on the screen, with scale bar, visibly marked')),
+    h('h4', {}, 'Labels, pixel on pixel over the image'),
+    entry(`labels.png?ignore_px=${IGNORE_PX}`, 'Label map as PNG', `Swatch of each pixel; ${IGNORE_PX} px beside borders are 255, to be ignored`),
+    entry('labels.geojson', 'Labels as GeoJSON', 'Polygons with names and colours; opens in QuPath'),
+    h('h4', {}, 'Papers'),
+    entry('sheet.pdf?with_all=true', 'Contact sheet as PDF', 'Reference, layout and all results, with scale bars'),
+    entry('sheet.png?with_all=true', 'Contact sheet as PNG', 'The same as a picture'),
+    entry('manifest.json', 'Manifest', 'What made this image, and how to make it again'),
+    h('p.sd-menu-note', {}, 'Every file is marked SYNTHETIC.'),
+  ];
+}

@@ -1,0 +1,80 @@
+// The results of a document as a filmstrip with their settings: one click goes back to any.
+
+import { ask, attempt, currentResult, emit, notify, on, state, url } from './store.js';
+import { formatAge, formatLength, formatSeconds, h, whole } from './format.js';
+import { confirmFirst } from './ask.js';
+import { menu } from './menu.js';
+
+export function showStrip(strip) {
+  const results = state.document?.results ?? [];
+  strip.hidden = results.length < 2;
+  const key = `${state.document?.id} ${results.map((record) => record.id).join()} ${state.resultId}`;
+  if (strip.dataset.key === key) return;
+  strip.dataset.key = key;
+  strip.replaceChildren(...results.map((record, index) => film(record, index)));
+  strip.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+}
+
+function film(record, index) {
+  const selected = record.id === state.resultId;
+  const settings = `seed ${record.seed}, ${record.steps} steps, guidance ${record.guidance_scale}, ${record.edits} edit${record.edits === 1 ? '' : 's'}`;
+  return h('div.sd-film', {}, h('button.sd-thumb', {
+    type: 'button', role: 'option', 'aria-selected': String(selected), title: `Result ${index + 1}: ${settings}`, 'aria-label': `Result ${index + 1}: ${settings}`,
+    onclick: () => goTo(record.id),
+    onkeydown: (event) => step(event, index),
+  }, h('img', { src: url(`thumbnails/${record.scene_id}/${record.scene_version}.jpg`), alt: '', loading: 'lazy' }), h('span', {}, String(index + 1))),
+  h('small', { 'aria-hidden': 'true' }, `seed ${record.seed}`));
+}
+
+function goTo(id) {
+  state.resultId = id;
+  emit('result', { isNew: false });
+  emit('view');
+}
+
+function step(event, index) {
+  const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  const next = by && state.document.results[index + by];
+  if (!next) return;
+  event.preventDefault();
+  event.stopPropagation();
+  goTo(next.id);
+  document.querySelectorAll('.sd-strip .sd-thumb')[index + by]?.focus();
+}
+
+let reuse = () => {};
+
+/** `handler({seed, steps, guidance_scale})` puts settings into the Generate panel. */
+export function setReuseHandler(handler) {
+  reuse = handler;
+}
+
+/** How the shown result was made, and what can be done with it. */
+export function settingsMenu() {
+  const { element } = menu({ id: 'sd-settings', title: 'How this result was made', glyph: 'settings', entries });
+  on('result', () => { element.hidden = !currentResult(); });
+  on('document', () => { element.hidden = !currentResult(); });
+  return element;
+}
+
+function entries() {
+  const record = currentResult();
+  const facts = [
+    ['Model', record.model_id], ['Seed', record.seed], ['Steps', record.steps], ['Guidance', record.guidance_scale],
+    ['Edits', record.edits], ['Size', `${whole(record.width)} × ${whole(record.height)} px`], ['Pixel size', formatLength(record.pixel_size_m)],
+    ['Drawn in', formatSeconds(record.seconds)], ['Made', formatAge(record.created)],
+  ];
+  return [
+    h('dl.sd-settings', {}, ...facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, String(value))])),
+    h('button', { type: 'button', role: 'menuitem', 'data-action': 'reuse', onclick: () => {
+      reuse({ seed: record.seed, steps: record.steps, guidance_scale: record.guidance_scale });
+      notify('Seed, steps and guidance of this result are set for the next image.', 'info');
+    } }, h('strong', {}, 'Use these settings'), h('span', {}, 'For the next image')),
+    h('button', { type: 'button', role: 'menuitem', 'data-action': 'delete-result', onclick: () => remove(record) }, h('strong', {}, 'Delete this result …'), h('span', {}, 'The layout stays')),
+  ];
+}
+
+async function remove(record) {
+  const yes = await confirmFirst({ title: 'Delete this result?', text: 'Its image is removed from this server. The layout and the other results stay.', yes: 'Delete', no: 'Keep it', danger: true });
+  if (yes) attempt(() => ask(`documents/${state.document.id}/results/${record.id}/delete`, {}));
+}
