@@ -75,12 +75,13 @@ def draw(
     guidance = Guidance(settings.guidance_scale or 0.0, settings.guidance_interval)
     if settings.engine == "dense":
         return _draw_dense(model, field, settings, guidance, start, cancelled)
-    if start.latents is not None or kept:
+    if kept or (start.latents is not None and settings.engine == "notebook"):
         asked = "keep the trajectory of" if kept else "start from a reference in"
         raise SettingsError(
-            f"{asked} a run of the engine {settings.engine!r}", "only dense can do that", "", "Use the engine dense"
-        )
-    return _draw_windows(model, field, settings, guidance, cancelled)
+            f"{asked} a run of the engine {settings.engine!r}",
+            "only dense can do that" if kept else "the authors' sampler begins with noise", "", "Use the engine dense",
+        )  # fmt: skip
+    return start.unchanged() or _draw_windows(model, field, settings, guidance, start, cancelled)
 
 
 def _draw_dense(
@@ -100,21 +101,26 @@ def _draw_dense(
 
 
 def _draw_windows(
-    model: Model, field: ConditioningField, settings: Settings, guidance: Guidance, cancelled: Callable[[], bool]
-) -> Iterator[EngineStep]:
+    model: Model, field: ConditioningField, settings: Settings, guidance: Guidance, start: Start,
+    cancelled: Callable[[], bool],
+) -> Iterator[EngineStep]:  # fmt: skip
     from .diffusion.engines import NotebookEngine, ShiftedEngine, WindowedEngine
     from .diffusion.engines.notebook import GeneratorNoise
     from .diffusion.noise import PositionNoise
-    from .diffusion.samplers import make_sampler
+    from .diffusion.samplers import CanvasSampler, make_sampler
+    from .diffusion.varied_sampler import VariedSampler
 
     denoiser, memory = model.window_denoiser, settings.memory_mib
     stride_lat = settings.stride_px // model.spec.latent_factor if settings.stride_px else None
     if settings.engine == "notebook":
         noise = GeneratorNoise(settings.seed)
         return NotebookEngine(stride_lat, memory).run(denoiser, field, noise, guidance, settings.steps, cancelled)
-    sampler = make_sampler(
+    whole = make_sampler(
         settings.solver, settings.steps, PositionNoise(settings.seed), denoiser.betas, denoiser.alphas_cumprod
     )
+    sampler: CanvasSampler = whole
+    if start.latents is not None and start.strength < 1.0:
+        sampler = VariedSampler(whole, start.latents, start.fresh, start.strength)
     if settings.engine == "shifted":
         return ShiftedEngine(settings.seed, memory).run(denoiser, field, sampler, guidance, cancelled)
     engine = WindowedEngine(stride_lat, settings.blending, memory)

@@ -53,6 +53,29 @@ def test_the_stronger_the_further_from_the_reference():
     assert far[0] == 0
 
 
+@pytest.mark.parametrize("engine", ["windowed", "shifted"])
+@pytest.mark.parametrize("solver", ["dpm++", "euler", "unipc", "flow"])
+def test_the_engines_in_windows_vary_by_the_same_laws(engine, solver):
+    latents = encode_image(load_model("tissue").autoencoder, IMAGE)
+    settings = Settings(seed=3, steps=5, engine=engine, solver=solver)
+
+    def vary(strength):
+        reference = None if strength is None else Reference(strength, latents=latents)
+        steps = list(generate(make_grid(), settings, reference=reference))
+        return steps[-1].result.latents, steps[-1].total - 1
+
+    (kept, _), (little, few), (much, many), (forgotten, _), (ordinary, _) = map(vary, (0.0, 0.2, 0.7, 1.0, None))
+    assert torch.equal(kept, latents)
+    assert torch.equal(forgotten, ordinary)
+    assert few < many < 5
+    assert (little - latents).norm() < (much - latents).norm()
+
+
+def test_the_authors_sampler_starts_from_noise_alone():
+    with pytest.raises(SettingsError, match="begins with noise"):
+        list(generate(make_grid(), Settings(engine="notebook", steps=1), reference=Reference(0.5, image=IMAGE)))
+
+
 def test_another_seed_is_another_variation():
     one, other = (draw(seed, reference=Reference(0.5, image=IMAGE)).image for seed in (0, 1))
     assert not np.array_equal(one, other)

@@ -145,14 +145,21 @@ class Start:
     Args:
         noise: what the engine reads its first canvas from.
         levels: descending noise levels from there to 0.
+        fresh: standard normal noise alone.
         latents: of the reference; None for a run from pure noise.
         record: what the manifest holds of the reference; empty without one.
     """
 
     noise: NoiseSource
     levels: tuple[float, ...]
+    fresh: NoiseSource
     latents: Tensor | None = field(default=None, repr=False)
     record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def strength(self) -> float:
+        """The noise level of the start: 1 is pure noise."""
+        return self.levels[0]
 
     def unchanged(self) -> Iterator[EngineStep] | None:
         """The run of a strength of 0, whose one step is the reference itself; None where there is something to do."""
@@ -179,12 +186,13 @@ def start_of(
         GridError: where the reference is not as large as the canvas.
     """
     if reference is None:
-        return Start(PositionNoise(seed), levels)
+        noise = PositionNoise(seed)
+        return Start(noise, levels, noise)
     latents = reference.to_latents(autoencoder, geometry, device)
     rest = levels_from(levels, reference.strength)
     noise = PositionNoise(seed, VARIATION_STREAM if reference.strength < 1.0 else 0)
     start = NoisedReference(latents, noise, 1.0 - rest[0], rest[0])
-    return Start(start, rest, latents, reference.to_record(latents))
+    return Start(start, rest, noise, latents, reference.to_record(latents))
 
 
 def reference_from_scene(scene: Scene, grid: EmbeddingGrid, strength: float, *, path: str = "") -> Reference:
