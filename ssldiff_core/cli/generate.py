@@ -98,10 +98,10 @@ def read_grid_and_model(arguments: argparse.Namespace) -> tuple[EmbeddingGrid, M
     Raises:
         GridError: where the model cannot draw the grid.
     """
-    from ..models.catalogue import find_model_for, get_model_spec
+    from ..models.catalogue import find_model_for, find_only_model, get_model_spec
 
     asked = get_model_spec(arguments.model) if arguments.model else None
-    grid = read_grid_for(arguments.grid, asked)
+    grid = read_grid_for(arguments.grid, asked or find_only_model())
     spec = asked or find_model_for(grid.encoder_id)
     spec.check_grid(grid)
     return grid, spec

@@ -8,13 +8,12 @@ and a card.
 
 from __future__ import annotations
 
-import os
 import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..assets import assets_path
+from ..assets import assets_path, own_models_folder
 from ..errors import ModelError
 from .families import get_family, list_families
 from .spec import PIXEL_SIZE_TOLERANCE as PIXEL_SIZE_TOLERANCE
@@ -30,9 +29,9 @@ def models_folders() -> list[Path]:
     """Folders that hold model folders: that of ``SSLDIFF_MODELS_DIR`` first, then those of plug-ins, then the shipped
     one.
     """
-    own = os.environ.get("SSLDIFF_MODELS_DIR")
+    own = own_models_folder()
     plugged = [folder for family in list_families() for folder in family.folders]
-    return [*([Path(own)] if own else []), *plugged, assets_path("models")]
+    return [*([own] if own else []), *plugged, assets_path("models")]
 
 
 def list_models() -> list[ModelSpec]:
@@ -77,6 +76,13 @@ def find_model_for(encoder_id: str) -> ModelSpec:
         f"models take embeddings of {', '.join(spec.encoder_id for spec in specs) or 'no encoder: none is here'}",
         "Name a model's folder with --models-dir, or convert the grid with an adapter, see `ssldiff adapt --help`",
     )  # fmt: skip
+
+
+def find_only_model() -> ModelSpec | None:
+    """The model of one's own folder where there is exactly one: what draws a grid that says nothing of itself."""
+    own = own_models_folder()
+    entries = _entries(own) if own else []
+    return read_model_spec(entries[0].parent) if len(entries) == 1 else None
 
 
 def load_model(model_id: str, *, device: str = "auto", precision: str = "auto") -> Model:
