@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from .models.catalogue import get_model_spec as get_model_spec
     from .models.catalogue import list_models as list_models
     from .models.catalogue import load_model as load_model
+    from .pipeline import SSLDiffPipeline as SSLDiffPipeline
     from .provenance import Manifest as Manifest
     from .regenerate import regenerate as regenerate
     from .scenes import Scene as Scene
@@ -99,6 +100,7 @@ _HOMES = {
     "Trajectory": "diffusion.graph.trajectory",
     "regenerate": "regenerate",
     "Manifest": "provenance",
+    "SSLDiffPipeline": "pipeline",
     "write_image": "export",
     "SSLDiffError": "errors",
     "SceneError": "errors",

@@ -20,5 +20,12 @@ def load(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Model:
         load_part(spec, name, kind, device, dtype).to(memory_format=torch.channels_last)
         for name, kind in (("autoencoder", NativeAutoencoder), ("denoiser", NativeDenoiser))
     )
+    return assemble(spec, autoencoder, network, device, dtype)
+
+
+def assemble(
+    spec: ModelSpec, autoencoder: NativeAutoencoder, network: NativeDenoiser, device: torch.device, dtype: torch.dtype
+) -> Model:
+    """A model of networks that are loaded already."""
     denoiser, windows = VelocityDenoiser(network, network.radius_lat), NativeWindowDenoiser(network)
     return Model(spec, denoiser, windows, autoencoder, autoencoder.config.latent_rgb, device, dtype)

@@ -20,7 +20,8 @@ CHAIN = (
     {"embeddings"},
     {"layouts", "diffusion"},
     {"models"},
-    {"settings", "drawing", "generate", "regenerate", "streaming", "synthetic_scene", "provenance", "export"},
+    {"settings", "drawing", "generate", "regenerate", "streaming", "synthetic_scene", "provenance", "export"}
+    | {"pipeline"},
     {"evaluation", "training", "cli"},
 )
 """The rooms of ssldiff_core; each may import those of the links before its own."""
@@ -36,7 +37,7 @@ OWNERS: dict[str, set[str]] = {
     "rasterio": {"scenes", "export", "training", "evaluation"},
     "timm": {"embeddings", "training", "evaluation"},
     "umap": {"embeddings/projection.py", "training", "evaluation"},
-    "diffusers": {"diffusion", "models", "training", "evaluation"},
+    "diffusers": {"diffusion", "models", "pipeline", "training", "evaluation"},
     "gradio": {"ui", "app.py"},
     "fastapi": {"ui", "app.py"},
     "uvicorn": {"ui", "app.py", "cli"},
