@@ -16,7 +16,7 @@ from .errors import SettingsError
 from .geometry import GridGeometry
 from .layouts import Layout, edit_to_json
 from .provenance import Manifest, describe_machine
-from .settings import Settings
+from .settings import Settings as Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
