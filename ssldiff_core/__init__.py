@@ -24,6 +24,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .diffusion.graph.trajectory import Trajectory as Trajectory
+    from .diffusion.appearance import measure_appearance as measure_appearance
+    from .diffusion.reference import Reference as Reference
     from .embeddings.check import GridCheck as GridCheck
     from .embeddings.check import check_grid as check_grid
     from .embeddings.embed import EmbedProgress as EmbedProgress
@@ -43,7 +45,9 @@ if TYPE_CHECKING:
     from .generate import Result as Result
     from .generate import Settings as Settings
     from .generate import Step as Step
+    from .generate import finish as finish
     from .generate import generate as generate
+    from .generate import replay as replay
     from .geometry import Box as Box
     from .geometry import GridGeometry as GridGeometry
     from .layouts import Blend as Blend
@@ -98,6 +102,10 @@ _HOMES = {
     "Result": "generate",
     "generate": "generate",
     "Trajectory": "diffusion.graph.trajectory",
+    "replay": "generate",
+    "finish": "generate",
+    "Reference": "diffusion.reference",
+    "measure_appearance": "diffusion.appearance",
     "regenerate": "regenerate",
     "Manifest": "provenance",
     "SSLDiffPipeline": "pipeline",
