@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .diffusion.graph.trajectory import Trajectory as Trajectory
     from .diffusion.appearance import measure_appearance as measure_appearance
+    from .diffusion.graph.trajectory import Trajectory as Trajectory
     from .diffusion.reference import Reference as Reference
     from .embeddings.check import GridCheck as GridCheck
     from .embeddings.check import check_grid as check_grid
