@@ -173,6 +173,19 @@ def test_cut_leaves_the_cells_to_the_model(look: Look) -> None:
     until(look, lambda: look.labels().count(-1) == 4)
 
 
+def test_selected_cells_are_varied_and_the_others_stay(look: Look) -> None:
+    import base64
+
+    start_canvas(look)
+    look.page.keyboard.press("l")
+    lasso(look, box(1, 1, 2, 2), pane="result")
+    look.page.click(".sd-tool-options >> text=Vary")
+    until(look, lambda: look.document["layout"]["edits"] == 1)
+    edited = base64.b64decode(look.document["layout"]["edited"])
+    assert [cell for cell in range(20) if edited[cell]] == [6, 7, 11, 12]
+    look.shoot("selected")
+
+
 def test_the_eyedropper_takes_a_swatch_from_the_slide_beside_the_grid(look: Look) -> None:
     open_and_read(look)
     look.page.keyboard.press("i")

@@ -2,9 +2,10 @@
 
 import { grid } from './store.js';
 import { h } from './format.js';
+import { icon } from './icons.js';
 import { beginPaste, copied, copySelection, endPaste } from './clipboard.js';
 import { lasso, setBox } from './lasso.js';
-import { deselect, describeSelection, eraseSelection, fillSelection, makeSwatch, selectedCells } from './selection.js';
+import { deselect, describeSelection, eraseSelection, fillSelection, makeSwatch, selectedCells, varySelection } from './selection.js';
 
 const button = (text, action, title, disabled = false) => h('button', { type: 'button', title, disabled, onclick: action }, text);
 
@@ -16,7 +17,7 @@ export function lassoOptions() {
   if (!some) return [shape, h('span.sd-hint-text', {}, 'Draw around cells. Shift adds, Alt takes away.'), paste];
   return [
     shape, h('strong', {}, describeSelection()), button('Make swatch', makeSwatch, 'A swatch of these cells'), button('Fill', fillSelection, 'Paint them with the swatch in hand'),
-    button('Copy', () => copySelection(), 'Ctrl+C'), paste, button('Erase', eraseSelection, 'Delete'), button('Deselect', deselect, 'Ctrl+D or Esc'),
+    button('Vary', varySelection, 'Replace each by a relative of it'), button('Copy', () => copySelection(), 'Ctrl+C'), paste, button('Erase', eraseSelection, 'Delete'), h('button.sd-icon', { type: 'button', 'aria-label': 'Deselect', title: 'Deselect (Ctrl+D or Esc)', html: icon('close', 14), onclick: deselect }),
   ];
 }
 

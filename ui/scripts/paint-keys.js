@@ -18,6 +18,7 @@ export function bindPaintKeys() {
 }
 
 function press(event) {
+  const onSwatch = event.target.closest?.('.sd-swatch'); // there Delete removes the swatch
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (event.ctrlKey || event.metaKey) return pressCommand(key, event.shiftKey);
   if (event.altKey) return false;
@@ -25,7 +26,7 @@ function press(event) {
   if (key === 'l') return setTool('lasso'), true;
   if (key === '{' || key === '}') return changeStrength(key === '}' ? 0.1 : -0.1);
   if (key === 't') return nextMode();
-  if ((key === 'Delete' || key === 'Backspace') && selectedCells().size) return eraseSelection(), true;
+  if ((key === 'Delete' || key === 'Backspace') && selectedCells().size && !onSwatch) return eraseSelection(), true;
   return false;
 }
 

@@ -5,12 +5,13 @@ import { h, rgb } from './format.js';
 import { spaceHeld } from './gestures.js';
 import { isInside } from './lasso.js';
 
+const MANY = 4000; // points from which WebGL pays, and without it squares drawn colour by colour
 const REACH = 9; // screen pixels within which a point is under the pointer
 
 export class Scatter {
   /** @param {{hovered: (of: number|null, x, y) => void, clicked: (of: number|null) => void, lassoed: (indices: number[], of: number[]) => void}} handlers */
   constructor(host, handlers) {
-    Object.assign(this, { host, handlers, points: new Float32Array(0), colours: [], labels: [], hover: -1, line: null, marked: null });
+    Object.assign(this, { host, handlers, points: new Float32Array(0), colours: [], labels: [], hover: -1, line: null, marked: null, revision: 0, drawn: '' });
     this.canvas = h('canvas', { tabindex: '0', role: 'img', 'aria-label': 'Embeddings of the cells; points of like cells lie together' });
     host.append(this.canvas);
     this.camera = { scale: 1, x: 0, y: 0 };
@@ -22,6 +23,7 @@ export class Scatter {
   /** (n, 3) x, y, what the point is of. */
   setPoints(points) {
     this.points = points;
+    this.revision += 1;
     this.camera = { scale: 1, x: 0, y: 0 };
     this.start().then(() => this.draw());
   }
@@ -30,18 +32,20 @@ export class Scatter {
   mark(indices, cells) {
     if (indices) this.marked = new Set(indices);
     else this.marked = cells ? new Set(Array.from({ length: this.points.length / 3 }, (_, i) => i).filter((i) => cells.has(this.points[i * 3 + 2]))) : null;
+    this.revision += 1;
     this.draw();
   }
 
   colour(colours, labelOf) {
     this.colours = colours;
+    this.revision += 1;
     this.labels = Array.from({ length: this.points.length / 3 }, (_, i) => labelOf(this.points[i * 3 + 2]));
     this.draw();
   }
 
   /** WebGL pays from some thousands of points; below, and without it, a canvas is as good. */
   async start() {
-    if (this.engine || this.points.length / 3 < 4000 || !hasWebGL()) return;
+    if (this.engine || this.points.length / 3 < MANY || !hasWebGL()) return;
     this.engine = 'starting';
     try {
       const { default: createScatterplot } = await import(url('vendor/regl-scatterplot/regl-scatterplot.js'));
@@ -49,6 +53,7 @@ export class Scatter {
       this.host.prepend(canvas);
       this.engine = createScatterplot({ canvas, width: this.host.clientWidth, height: this.host.clientHeight, pointSize: 3.5, opacity: 0.9, backgroundColor: [0, 0, 0, 0], showReticle: false, cameraIsFixed: true });
       this.canvas.classList.add('sd-scatter-over');
+      this.drawn = '';
     } catch {
       this.engine = null;
     }
@@ -123,17 +128,27 @@ export class Scatter {
     return (Math.min(this.host.clientWidth, this.host.clientHeight) / 2 - 8) * this.camera.scale;
   }
 
-  toScreen(index) {
+  /** Where points lie on the screen: x = left + unit · points[3 i], y = top − unit · points[3 i + 1]. */
+  frameOfPoints() {
     const { clientWidth: width, clientHeight: height } = this.host;
-    return [width / 2 + this.camera.x + this.points[index * 3] * this.unit, height / 2 + this.camera.y - this.points[index * 3 + 1] * this.unit];
+    return { left: width / 2 + this.camera.x, top: height / 2 + this.camera.y, unit: this.unit };
+  }
+
+  toScreen(index) {
+    const { left, top, unit } = this.frameOfPoints();
+    return [left + this.points[index * 3] * unit, top - this.points[index * 3 + 1] * unit];
   }
 
   nearest(x, y) {
-    let [best, found] = [REACH * REACH, -1];
+    const { left, top, unit } = this.frameOfPoints();
+    let best = REACH * REACH;
+    let found = -1;
     for (let i = 0; i < this.points.length / 3; i += 1) {
-      const [px, py] = this.toScreen(i);
-      const distance = (px - x) ** 2 + (py - y) ** 2;
-      if (distance < best) [best, found] = [distance, i];
+      const distance = (left + this.points[i * 3] * unit - x) ** 2 + (top - this.points[i * 3 + 1] * unit - y) ** 2;
+      if (distance < best) {
+        best = distance;
+        found = i;
+      }
     }
     return found;
   }
@@ -154,7 +169,8 @@ export class Scatter {
     const context = this.canvas.getContext('2d');
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     if (this.engine?.draw) this.drawWebGL(width, height);
-    else this.drawPoints(context);
+    else if (this.points.length / 3 < MANY) this.drawPoints(context);
+    else this.drawMany(context, width, height);
     if (this.engine?.draw && this.marked) this.drawMarked(context);
     if (this.line) this.drawLine(context);
     if (this.hover >= 0) this.drawHover(context);
@@ -172,6 +188,33 @@ export class Scatter {
       context.fill();
     }
     context.globalAlpha = 1;
+  }
+
+  /** Without WebGL: squares, colour by colour, kept as a picture until the view or the colours change. */
+  drawMany(context, width, height) {
+    const ratio = window.devicePixelRatio || 1;
+    const key = `${width} ${height} ${ratio} ${Object.values(this.camera)} ${this.revision} ${this.marked?.size ?? ''}`;
+    if (key !== this.drawn) {
+      this.drawn = key;
+      this.picture ??= document.createElement('canvas');
+      [this.picture.width, this.picture.height] = [Math.round(width * ratio), Math.round(height * ratio)];
+      const own = this.picture.getContext('2d');
+      own.setTransform(ratio, 0, 0, ratio, 0, 0);
+      const { left, top, unit } = this.frameOfPoints();
+      const byColour = new Map();
+      for (let i = 0; i < this.points.length / 3; i += 1) {
+        const group = `${this.labels[i]} ${!this.marked || this.marked.has(i)}`;
+        if (!byColour.has(group)) byColour.set(group, []);
+        byColour.get(group).push(i);
+      }
+      for (const [group, members] of byColour) {
+        const [label, strong] = group.split(' ');
+        own.globalAlpha = strong === 'true' ? 0.9 : 0.12;
+        own.fillStyle = this.colours[label] ?? '#8a8f98';
+        for (const i of members) own.fillRect(left + this.points[i * 3] * unit - 1, top - this.points[i * 3 + 1] * unit - 1, 2, 2);
+      }
+    }
+    context.drawImage(this.picture, 0, 0, width, height);
   }
 
   drawMarked(context) {
@@ -210,6 +253,9 @@ export class Scatter {
 
   /** Positions are handed over as they stand on the screen, so both ways of drawing share camera and picking. */
   drawWebGL(width, height) {
+    const key = `${width} ${height} ${Object.values(this.camera)} ${this.revision}`;
+    if (key === this.drawn) return; // only what hovers has changed
+    this.drawn = key;
     const n = this.points.length / 3;
     const rows = Array.from({ length: n }, (_, i) => {
       const [x, y] = this.toScreen(i);

@@ -63,6 +63,8 @@ export async function makeSwatch() {
 }
 
 export const fillSelection = () => cells.size && sendEdit({ kind: 'paint', cells: pairs(cells), ...rebrush() });
+/** Replace each cell by a relative of it: other glands in the place of glands. */
+export const varySelection = () => cells.size && sendEdit({ kind: 'vary', cells: pairs(cells), amount: 0.5, seed: Math.floor(Math.random() * 2 ** 31) });
 export const eraseSelection = () => cells.size && sendEdit({ kind: 'erase', cells: pairs(cells) });
 
 on('document', ({ first, newGrid }) => (first || newGrid) && deselect());

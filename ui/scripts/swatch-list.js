@@ -100,7 +100,9 @@ function beginReorder(event, list, element) {
     line.remove();
     element.classList.remove('sd-dragged');
     if (to === null || ended.type !== 'pointerup') return;
-    element.addEventListener('click', (click) => click.stopImmediatePropagation(), { capture: true, once: true });
+    const swallow = (click) => click.stopImmediatePropagation(); // the click that ends a drag chooses nothing
+    list.addEventListener('click', swallow, { capture: true });
+    setTimeout(() => list.removeEventListener('click', swallow, { capture: true }), 0);
     const ids = swatches().map((swatch) => swatch.id);
     const from = Number(element.dataset.index);
     const [moved] = ids.splice(from, 1);
