@@ -16,8 +16,8 @@ A manifest is one JSON object, written beside every result and inside it::
       "reference": {"strength": 0.5, "digest": "<sha256 of its latents>", "name": …, "path": …, "latents": "<base64>"},
                                           what a variation started from (diffusion.reference), or null
       "appearance": {"kind": "stains", …},              the colours it was given (diffusion.appearance), or null
-      "chain": [{"margin_lat": 6, "change": {…}, …}, …],     how each grid of a regenerated image became the next, oldest
-                                          first (embeddings.grid_change), so that all of them can be drawn again
+      "chain": [{"margin_lat": 6, "change": {…}, …}, …],      how each grid of a regenerated image became the next,
+                                          oldest first (embeddings.grid_change), so that all can be drawn again
       "bit_exact": true,                  replay on the same machine, device and versions gives the same bytes
       "image": {"digest": "<sha256>", "shape": [height, width, 3]},     or null before there is an image
       "versions": {"python": …, "ssldiff": …, "torch": …, "numpy": …},
@@ -134,7 +134,7 @@ class Manifest:
     @cached_property
     def digest(self) -> str:
         """sha256 (hex) of what decides the image: weights, grid, settings, earlier runs; not of time and place."""
-        facts = [self.model_id, self.model_digest, self.grid.digest, dict(self.settings), list(self.parents)]
+        facts: list[Any] = [self.model_id, self.model_digest, self.grid.digest, dict(self.settings), list(self.parents)]
         if self.reference:
             facts.append([self.reference["digest"], self.reference["strength"]])
         if self.appearance:

@@ -11,10 +11,11 @@ import numpy as np
 
 from .embeddings.grid import EmbeddingGrid
 from .embeddings.grid_change import GridChange
-from .errors import ModelError, SettingsError
-from .generate import PREVIEW_PX, Result, Settings, Step, generate, make_manifest
+from .errors import ModelError
+from .generate import PREVIEW_PX, Result, Step, generate, make_manifest
 from .layouts import Layout
 from .provenance import Manifest
+from .settings import Settings
 
 if TYPE_CHECKING:
     from .diffusion.graph.trajectory import Trajectory
@@ -62,7 +63,7 @@ def regenerate(
     yield from _draw(work, model, preview_px, began, cancelled)
     network_s = time.monotonic() - began
     work.decode(model.autoencoder, model.device, cancelled)
-    made = make_manifest(source, grid, settings, settings.guidance_scale or 1.0, model)
+    made = make_manifest(source, grid, settings, settings.guidance_scale or 0.0, model)
     made = replace(made, parents=(*manifest.parents, manifest.digest), chain=(*manifest.chain, record))
     made = made.with_image(previous.image(draft=work.draft))
     previous.finish(work.draft, made.to_json())
@@ -126,24 +127,15 @@ def _plan(
     margin_lat: int | None, halo_lat: int | None,
 ) -> tuple[Regeneration, dict[str, Any]]:  # fmt: skip
     """What is to be done, and what the manifest says of it."""
-    from .diffusion.denoisers import GuidedDenoiser
-    from .diffusion.field import ConditioningField
-    from .diffusion.graph.graph import Drawing
-    from .diffusion.noise import PositionNoise
+    from .diffusion.graph.drawing import make_drawing
     from .diffusion.regeneration import HALO_LAT, MARGIN_LAT, Regeneration, check_either, plan_edit, plan_growth
-    from .diffusion.schedule import get_solver, noise_levels
 
-    if model.denoiser is None:
-        raise SettingsError(
-            f"draw again with the model {model.spec.id!r}", "it has no dense denoiser",
-            "only fully convolutional models draw parts on the trajectory of the whole",
-        )  # fmt: skip
     margin, halo = (MARGIN_LAT if margin_lat is None else margin_lat), (HALO_LAT if halo_lat is None else halo_lat)
     cell, old = grid.geometry.cell_lat, previous.canvas
     origin = (old.row - change.offset_cell[0] * cell, old.col - change.offset_cell[1] * cell)
-    drawing = Drawing(
-        GuidedDenoiser(model.denoiser, settings.guidance_scale or 1.0), ConditioningField(grid),
-        PositionNoise(settings.seed), get_solver(settings.solver), noise_levels(settings.steps), origin,
+    drawing = make_drawing(
+        model.denoiser, grid, seed=settings.seed, steps=settings.steps, solver=settings.solver,
+        guidance_scale=settings.guidance_scale or 0.0, guidance_interval=settings.guidance_interval, origin_lat=origin,
     )  # fmt: skip
     check_either(len(change.cells), grows=drawing.canvas != old)
     if drawing.canvas != old:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..errors import Cancelled, LayoutError
 from .autoencoder import Autoencoder, decode_canvas
-from .graph.graph import Drawing
+from .graph.drawing import Drawing
 from .graph.lattice import Block
 from .graph.trajectory import Trajectory, Version
 
@@ -28,6 +28,9 @@ MARGIN_LAT = 6
 
 HALO_LAT = 8
 """Latents around a block that the network sees when it is drawn again."""
+
+_FADE_PX = 16
+"""How far into new pixels a correction reaches that joins them to a canvas that was smaller."""
 
 _LARGEST_LAT = 512
 _FULL = 0.6
@@ -158,8 +161,28 @@ class Regeneration:
             crop = place.grown(autoencoder.decoder_radius_lat, self.plan.canvas)
             latents = self.trajectory.read(self.drawing.steps, crop, self.draft)
             found = decode_canvas(autoencoder, latents, device=str(device), cancelled=cancelled)
+            if self.plan.canvas != self.trajectory.canvas:
+                found = self._joined(found, crop)
             rows, cols = (slice(s.start * self.factor, s.stop * self.factor) for s in place.slices(crop))
             pixels[:] = found[rows, cols]
+
+    def _joined(self, found: NDArray[np.uint8], crop: Block) -> NDArray[np.uint8]:
+        """New pixels led up to those of the smaller canvas, which were decoded when nothing lay beyond its edge.
+
+        The old pixel nearest to a new one differs from what is decoded there now; the new one is given that
+        difference, fading out over :data:`_FADE_PX`.
+        """
+        old = self.trajectory.canvas.meet(crop)
+        if old is None:
+            return found
+        rows, cols = (slice(s.start * self.factor, s.stop * self.factor) for s in old.slices(crop))
+        error = self.trajectory.image(old).astype(np.float32) - found[rows, cols]
+        down, across = np.arange(found.shape[0]), np.arange(found.shape[1])
+        near_row, near_col = np.clip(down, rows.start, rows.stop - 1), np.clip(across, cols.start, cols.stop - 1)
+        distance = np.maximum(np.abs(down - near_row)[:, None], np.abs(across - near_col)[None])
+        share = np.clip(1.0 - distance / _FADE_PX, 0.0, 1.0)[..., None]
+        nearest = error[near_row - rows.start][:, near_col - cols.start]
+        return np.clip(np.rint(found + share * nearest), 0, 255).astype(np.uint8)
 
 
 def check_either(change_count: int, grows: bool) -> None:

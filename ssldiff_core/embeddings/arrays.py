@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -19,6 +20,12 @@ def read_only(array: np.ndarray) -> np.ndarray:
 
 def digest_array(array: np.ndarray) -> str:
     """sha256 (hex) of an array's shape, type and bytes."""
-    sha = hashlib.sha256(json.dumps([list(array.shape), str(array.dtype)]).encode())
-    sha.update(np.ascontiguousarray(array).tobytes())
+    return digest_bands(array.shape, str(array.dtype), (array,))
+
+
+def digest_bands(shape: tuple[int, ...], dtype: str, bands: Iterable[np.ndarray]) -> str:
+    """As :func:`digest_array`, of an array that comes in bands of rows."""
+    sha = hashlib.sha256(json.dumps([list(shape), dtype]).encode())
+    for band in bands:
+        sha.update(np.ascontiguousarray(band).tobytes())
     return sha.hexdigest()

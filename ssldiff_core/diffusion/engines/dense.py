@@ -16,7 +16,7 @@ from ...errors import Cancelled
 from ..denoisers import Denoiser
 from ..field import ConditioningField
 from ..graph import MemoryStore, TileGraph
-from ..graph.graph import Drawing
+from ..graph.drawing import Drawing
 from ..noise import NoiseSource
 from ..schedule import Solver
 

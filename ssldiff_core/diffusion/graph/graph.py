@@ -14,91 +14,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..denoisers import Condition, Denoiser
-from ..field import ConditioningField
-from ..noise import NoiseSource
-from ..schedule import Solver, Transition
+from ..denoisers import Condition
+from .drawing import Drawing
 from .lattice import Block, Lattice
 from .stores import Key, TileStore
 
 _KEPT_FIELD_LATENTS = 2**19
 """Canvases up to so many latents keep their field between steps; larger ones compute it anew."""
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """What decides every number of a canvas.
-
-    Args:
-        denoiser: fully convolutional, with a finite radius.
-        field: the condition everywhere; its grid is the canvas.
-        noise: by position.
-        solver: pure function of x, x0 and the previous x0.
-        levels: descending noise levels, one more than there are steps.
-        origin_lat: (row, col) of the canvas's top-left latent in the frame of the noise; whole cells.
-    """
-
-    denoiser: Denoiser
-    field: ConditioningField
-    noise: NoiseSource
-    solver: Solver
-    levels: tuple[float, ...]
-    origin_lat: tuple[int, int] = (0, 0)
-
-    @property
-    def steps(self) -> int:
-        return len(self.levels) - 1
-
-    @property
-    def canvas(self) -> Block:
-        """The whole canvas, in the frame of the noise."""
-        return Block(*self.origin_lat, *self.field.grid.geometry.shape_lat)
-
-    @property
-    def halo_lat(self) -> int:
-        """How far a step reaches, rounded up to the network's phase."""
-        phase = self.denoiser.phase_lat
-        return -(-self.denoiser.radius_lat // phase) * phase
-
-    def condition(self, block: Block) -> Condition:
-        """The field of a block, as the denoiser takes it."""
-        row, col = self.origin_lat
-        where = (block.row - row, block.col - col, block.height, block.width)
-        vectors, valid = self.field.crop(*where)
-        return Condition(
-            torch.from_numpy(vectors).permute(2, 0, 1)[None], torch.from_numpy(valid)[None, None].float(),
-            self.field.grid.geometry.pixel_size_m, torch.from_numpy(self.field.place(*where))[None],
-        )  # fmt: skip
-
-    def start(self, block: Block) -> Tensor:
-        """Pure noise (channels, h, w) float32 of a block."""
-        return torch.from_numpy(
-            self.noise.crop(block.row, block.col, block.height, block.width, self.denoiser.latent_channels)
-        )
-
-    def transition(self, step: int) -> Transition:
-        """From the level of ``step`` (0 …) to the next."""
-        return Transition(self.levels[step], self.levels[step + 1], self.levels[step - 1] if step else None)
-
-    def advance(
-        self, step: int, x: Tensor, condition: Condition, crop: Block, keep: Block, previous_x0: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """One step for the block ``keep``.
-
-        Args:
-            step: 0 … steps - 1.
-            x: (channels, h, w) of ``crop`` at the step's upper level.
-            condition: of ``crop``.
-            crop: what the network sees.
-            keep: the part of it that is wanted, a halo away from its border except where the canvas ends.
-            previous_x0: of ``keep``; None at the first step.
-
-        Returns:
-            x at the lower level and the estimate x0, both of ``keep``.
-        """
-        inside = (slice(None), *keep.slices(crop))
-        x0 = self.denoiser(x[None], self.levels[step], condition)[0][inside]
-        return self.solver(x[inside], x0, previous_x0, self.transition(step)), x0
 
 
 @dataclass(frozen=True)
@@ -169,8 +91,8 @@ class TileGraph:
             level -= 1
         return [node for nodes in reversed(levels) for node in nodes]
 
-    def compute(self, node: Node) -> None:
-        """One tile, from the level before, which is there."""
+    def compute(self, node: Node) -> Tensor:
+        """One tile, from the level before, which is there; returns its estimate x0."""
         drawing, canvas, halo = self.drawing, self.drawing.canvas, self.drawing.halo_lat
         steps, tile = self.steps_of(node.level), self.block(node)
         crop = widest = self._crop(node)
@@ -185,6 +107,7 @@ class TileGraph:
         self.tiles_computed += 1
         self.store.put(Key("x", node.level, node.row, node.col), x.contiguous())
         self.store.put(Key("x0", node.level, node.row, node.col), x0.contiguous())
+        return x0
 
     def assemble(self, level: int, block: Block, plane: str = "x") -> Tensor:
         """A block of a level whose tiles are all there."""

@@ -8,7 +8,7 @@ import torch
 from ssldiff_core.diffusion.engines import DenseEngine
 from ssldiff_core.diffusion.field import ConditioningField
 from ssldiff_core.diffusion.graph import Block, Lattice, MemoryStore, TileGraph
-from ssldiff_core.diffusion.graph.graph import Drawing
+from ssldiff_core.diffusion.graph.drawing import Drawing
 from ssldiff_core.diffusion.noise import PositionNoise
 from ssldiff_core.diffusion.schedule import get_solver, noise_levels
 from ssldiff_core.errors import SettingsError
