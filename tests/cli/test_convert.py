@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from ssldiff_core.cli import main
 from ssldiff_core.embeddings.grid import EmbeddingGrid
 from ssldiff_core.geometry import GridGeometry
+from tests.models.tiny_families import write_pixcell
 
 
 @pytest.fixture
@@ -61,6 +62,28 @@ def test_what_cannot_be_converted_leaves_nothing(golden: Path, capsys: pytest.Ca
         assert main(["convert", *map(str, words)]) == 2, told
         assert told in capsys.readouterr().err
     assert {file.name for file in Path().iterdir()} == {"short.ckpt", "full"}
+
+
+def test_pixcell_is_adopted_and_draws_in_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_pixcell(Path("PixCell"), cells=1)
+    line = "convert PixCell -o models/pixcell-256 --encoder mine --autoencoder PixCell --json"
+    assert main(line.split()) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["engine"], facts["cells_per_window"], facts["encoder"]) == ("windowed", 1, "mine")
+    vectors = np.random.default_rng(0).normal(size=(1, 2, 12)).astype(np.float32)
+    geometry = GridGeometry((1, 2), 0.5e-6, cell_px=256)
+    EmbeddingGrid(vectors, np.ones((1, 2), bool), geometry, "mine").save("grid.npz")
+    line = (
+        "generate grid.npz --models-dir models --steps 2 --device cpu --precision float32 --save-latents l.safetensors"
+    )
+    assert main([*line.split(), "-o", "out.png"]) == 0
+    (latents,) = load_file("l.safetensors").values()
+    assert latents.shape[-3:] == (16, 32, 64)
+    assert main(["generate", "grid.npz", "--models-dir", "models", "--engine", "dense", "-o", "dense.png"]) == 2
+    assert "windowed, shifted, notebook" in capsys.readouterr().err
 
 
 @pytest.mark.slow
