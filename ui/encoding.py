@@ -70,7 +70,9 @@ def _embed(workspace: Workspace, job: Job, scene: Scene, spec: ModelSpec, geomet
     from ssldiff_core.embeddings.embed import embed_scene
 
     encoder, began = workspace.encoder(spec), time.monotonic()
-    steps = embed_scene(scene, encoder, region_l0=geometry.box_l0, pixel_size_m=geometry.pixel_size_m)
+    steps = embed_scene(
+        scene, encoder, region_l0=geometry.box_l0, pixel_size_m=geometry.pixel_size_m, latent_factor=spec.latent_factor
+    )
     for progress in steps:
         if job.cancelled():
             raise Cancelled("the encoding")

@@ -58,7 +58,8 @@ class Workspace:
             if self._encoder is None or self._encoder[0] != spec:
                 beside = (spec.folder / "encoder.json").is_file()
                 source = spec.folder if beside else spec.encoder_id
-                self._encoder = (spec, load_patch_encoder(source, str(choose_device())))
+                encoder = load_patch_encoder(source, str(choose_device()), patch_px=spec.cell_px)
+                self._encoder = (spec, encoder)
             return self._encoder[1]
 
     def publish_document(self, document: Document) -> None:

@@ -40,7 +40,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     models = [_model_facts(spec) for spec in list_models()]
     here = {facts["id"] for facts in models}
     models += [_published_facts(published) for published in PUBLISHED if published.id not in here]
-    encoders = [_encoder_facts(spec) for spec in list_encoder_specs()]
+    drawn = {facts["encoder"]: facts["draws"] for facts in reversed(models)}
+    encoders = [_encoder_facts(spec, drawn.get(spec.id, "")) for spec in list_encoder_specs()]
     console.report(_describe(models, encoders), {"models": models, "encoders": encoders})
     return 0
 
@@ -64,16 +65,17 @@ def _published_facts(published: Published) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _encoder_facts(spec: EncoderSpec) -> dict[str, Any]:
+def _encoder_facts(spec: EncoderSpec, drawn: str) -> dict[str, Any]:
+    """An encoder; one that does not say what it was trained on takes it from the model it belongs to."""
     from ..embeddings.spec import ANY_PIXEL_SIZE
     from ..embeddings.weights import find_weights, how_to_get
 
     present = find_weights(spec) is not None
     sizes = [] if spec.pixel_sizes_m == ANY_PIXEL_SIZE else list(spec.pixel_sizes_m)
     return {
-        "id": spec.id, "sees": spec.domain, "dim": spec.dim, "patch_px": spec.patch_px, "input_px": spec.input_px,
-        "pixel_sizes_m": sizes, "licence": spec.licence, "gated": spec.gated, "present": present,
-        "how_to_get": "" if present else how_to_get(spec),
+        "id": spec.id, "sees": spec.domain or drawn, "dim": spec.dim, "patch_px": spec.patch_px,
+        "input_px": spec.input_px, "pixel_sizes_m": sizes, "licence": spec.licence, "gated": spec.gated,
+        "present": present, "how_to_get": "" if present else how_to_get(spec),
     }  # fmt: skip
 
 
