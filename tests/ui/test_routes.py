@@ -3,50 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.ui.pictures import draw_scene, write_ome_tiff
-from tests.ui.test_documents import make_layout
-from ui.config import AppConfig, static_version
+from tests.ui.pictures import draw_scene
+from ui.config import static_version
 from ui.documents import Document
-from ui.routes import add_routes
-from ui.workspace import Workspace
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("root")
-    write_ome_tiff(folder / "areas.ome.tif")
-    (folder / "false.svs").write_text("no slide", encoding="utf-8")
-    return folder
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, root: Path) -> Iterator[Workspace]:
-    made = Workspace(AppConfig(root=root, data_dir=tmp_path / "data"))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> TestClient:
-    app = FastAPI()
-    add_routes(app, workspace)
-    return TestClient(app)
-
-
-@pytest.fixture
-def document(workspace: Workspace) -> Document:
-    made = workspace.documents.create()
-    made.set_layout(make_layout(), "tiny")
-    return made
 
 
 def scene_id(client: TestClient, name: str) -> tuple[str, str]:
