@@ -53,13 +53,17 @@ def test_each_contour_of_clam_is_written_to_a_file_of_its_own(
     assert len(told["grids"]) == 1
 
 
-def test_a_bare_array_is_drawn_by_the_model_that_is_named(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bare_array_is_drawn_by_the_model_that_is_named(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from safetensors.numpy import save_file
 
     save_file({"grid": np.ones((1, 2, 6), np.float32)}, workplace / "bare.safetensors")
+    made = run("generate bare.safetensors --model tiny --steps 2 --yes -o out.png", capsys)
+    assert made["width_px"] == 256
+    monkeypatch.delenv("SSLDIFF_MODELS_DIR")  # with a folder of one model, that is the one
     assert main(["generate", "bare.safetensors", "-o", "out.png"]) == 2
     assert "--model" in capsys.readouterr().err
-    assert run("generate bare.safetensors --model tiny --steps 2 --yes -o out.png", capsys)["width_px"] == 256
 
 
 def test_the_table_names_every_model_and_encoder_and_how_to_get_it(
