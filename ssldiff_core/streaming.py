@@ -134,6 +134,11 @@ class StreamedRun:
                     f"draw in the folder {self.folder}", "it holds a run of another grid, settings or weights",
                     "a folder belongs to one run", f"Remove {self.folder}, or choose another folder",
                 )  # fmt: skip
+            if len(self._trajectory().versions) > 1:
+                raise SettingsError(
+                    f"draw in the folder {self.folder}", "it holds edits of this run", "a folder belongs to one run",
+                    "Go on with `ssldiff regenerate`, or choose another folder",
+                )  # fmt: skip
             same = (begun.machine, begun.versions) == (manifest.machine, manifest.versions)
             return replace(manifest, bit_exact=manifest.bit_exact and begun.bit_exact and same)
         if place.exists():

@@ -23,6 +23,7 @@ from . import (
     import_features,
     models,
     palette,
+    regenerate,
     replay,
     serve,
     train,
@@ -115,7 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(takes_rest=False)
     parser.add_argument("--version", action="version", version=f"ssldiff {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    making = (encode, import_features, adapt, palette, edit, generate, finish, replay)
+    making = (encode, import_features, adapt, palette, edit, generate, regenerate, finish, replay)
     for module in (*making, check, models, convert, serve, train):
         module.add_command(commands)
     return parser

@@ -13,6 +13,7 @@ from .arguments import Commands, add_device_options, add_parser, checked_output
 from .console import Console
 from .engine_options import add_engine_options, checked_latents, engine_settings
 from .grids import read_grid_for
+from .streaming import add_streaming_options, asks_to_stream, stream
 from .variation import add_variation_options, move_as_asked, read_appearance, read_reference
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _EXAMPLES = """\
   ssldiff generate grid.npz -o out.ome.tif out.png --seed 7 --steps 30 --guidance 2
   ssldiff generate grid.npz -o out.png --device cpu --precision float32
   ssldiff generate grid.npz -o windows.png --engine windowed --solver unipc --stride 128
+  ssldiff generate grid.npz -o out.ome.tif --keep kept
   ssldiff generate grid.npz -o varied.png --reference out.png --strength 0.5 --seed 8
   ssldiff generate grid.npz -o other.png --seed 7 --appearance-from stained.tif"""
 
@@ -63,6 +65,7 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--yes", action="store_true", help="go on where many cells are unlike the training images")
     add_engine_options(parser)
     add_variation_options(parser)
+    add_streaming_options(parser)
     add_device_options(parser)
     parser.set_defaults(run=run)
 
@@ -82,6 +85,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     start = time.monotonic()
     grid, appearance = move_as_asked(grid, appearance, settings, arguments.appearance_in, console)
     model = load_model(spec.id, device=settings.device, precision=settings.precision)
+    if asks_to_stream(arguments, grid, model):
+        stream(grid, settings, model, arguments.keep, outputs, console)
+        return 0
     steps = generate(grid, settings, model=model, reference=reference, appearance=appearance, preview_px=PREVIEW_PX)
     result = follow(steps, console)
     seconds = time.monotonic() - start
