@@ -56,7 +56,10 @@ class WindowEstimator:
         crop = torch.zeros(1, self.denoiser.latent_channels, height, width)
         alpha = float(self.denoiser.alphas_cumprod[-1])
         timestep = len(self.denoiser.alphas_cumprod) - 1
-        taken = measure_bytes(lambda: self.denoiser.predict_noise(crop, timestep, self.null, alpha))
+        try:
+            taken = measure_bytes(lambda: self.denoiser.predict_noise(crop, timestep, self.null, alpha))
+        except torch.OutOfMemoryError as error:
+            raise _no_room() from error
         return windows_within(budget_bytes, taken * (1 if self.guidance.scale == 1.0 else 2))
 
     def embed(self, windows: Windows) -> Tensor:
@@ -86,10 +89,7 @@ class WindowEstimator:
                 noise = torch.cat([self._noise(part, told, step) for part, told in parts])
             except torch.OutOfMemoryError as error:
                 if self.batch == 1:
-                    raise SettingsError(
-                        "draw in windows on this device", "its memory does not hold a single window", "",
-                        "Use --device cpu, or --precision bfloat16",
-                    ) from error  # fmt: skip
+                    raise _no_room() from error
             else:
                 return (crops - math.sqrt(1.0 - step.alpha) * noise) / math.sqrt(step.alpha)
             # outside of the handler, whose error holds on to what the failed call had made
@@ -115,3 +115,10 @@ class WindowEstimator:
         conditional, null = twice.chunk(2)
         scale = self.guidance.scale
         return scale * conditional - (scale - 1.0) * null
+
+
+def _no_room() -> SettingsError:
+    return SettingsError(
+        "draw in windows on this device", "its memory does not hold a single window", "",
+        "Use --device cpu, or --precision bfloat16",
+    )  # fmt: skip

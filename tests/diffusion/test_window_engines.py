@@ -187,8 +187,9 @@ def test_out_of_memory_halves_the_batch_and_draws_the_same(most):
 
 
 @pytest.mark.filterwarnings("ignore:The device ran out")
-def test_a_device_that_holds_no_single_window_is_told():
-    denoiser = SmallMemoryDenoiser(1)
+@pytest.mark.parametrize("most", [0, 1])
+def test_a_device_that_holds_no_single_window_with_guidance_is_told(most):
+    denoiser = SmallMemoryDenoiser(most)
     run = WindowedEngine(8).run(denoiser, make_field(np.zeros((2, 2))), sampler_of(denoiser), Guidance(2.0))
     with pytest.raises(SettingsError, match="single window"):
         next(run)
