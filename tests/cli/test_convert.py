@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from ssldiff_core.cli import main
 from ssldiff_core.embeddings.grid import EmbeddingGrid
 from ssldiff_core.geometry import GridGeometry
-from tests.models.tiny_families import write_pixcell
+from tests.models.tiny_families import write_lrdm, write_pixcell
 
 
 @pytest.fixture
@@ -84,6 +84,18 @@ def test_pixcell_is_adopted_and_draws_in_windows(
     assert latents.shape[-3:] == (16, 32, 64)
     assert main(["generate", "grid.npz", "--models-dir", "models", "--engine", "dense", "-o", "dense.png"]) == 2
     assert "windowed, shifted, notebook" in capsys.readouterr().err
+
+
+def test_a_bare_grid_is_drawn_by_the_only_model_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_lrdm(Path("models/tiny"))
+    save_file({"grid": torch.randn(2, 3, 12)}, "grid.safetensors")
+    line = "generate grid.safetensors --models-dir models --engine notebook --steps 2 --device cpu -o out.png --json"
+    assert main(line.split()) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["model"], facts["width_px"], facts["height_px"]) == ("tiny", 192, 128)
 
 
 @pytest.mark.slow
