@@ -24,6 +24,7 @@ from ssldiff_core.errors import LayoutError
 from .document_store import DocumentStore
 from .documents import Document
 from .files import write_json
+from .library import file_version
 
 KIND, VERSION, HEADER = "ssldiff document", 1, "ssldiff.json"
 MAX_ENTRIES = 4000
@@ -193,7 +194,7 @@ def _adopt(folder: Path, new_id: str, owner: str) -> None:
         for key in ("grid", "palette", "points"):
             if body.get(key) and (_limit_of(str(body[key])) is None or not (folder / str(body[key])).is_file()):
                 raise _refusal(f"its {key} is missing")
-        body["results"] = [_record(record, new_id) for record in body["results"]]
+        body["results"] = [_record(record, new_id, folder) for record in body["results"]]
         body.update(id=new_id, owner=owner, name=str(body["name"])[:120])
         write_json(folder / "document.json", body)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -204,7 +205,7 @@ def _adopt(folder: Path, new_id: str, owner: str) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _record(record: dict[str, Any], new_id: str) -> dict[str, Any]:
+def _record(record: dict[str, Any], new_id: str, folder: Path) -> dict[str, Any]:
     if not re.fullmatch(r"[0-9a-f]{12}", str(record["id"])):
         raise ValueError("a result without an id")
     texts = {key: str(record[key])[:200] for key in _RECORD_TEXTS}
@@ -216,6 +217,7 @@ def _record(record: dict[str, Any], new_id: str) -> dict[str, Any]:
     if not all(isinstance(value, int | float | list) for value in numbers.values()):
         raise ValueError("a result with a text for a number")
     texts["scene_id"] = f"result-{new_id}-{record['id']}"
+    texts["scene_version"] = file_version(folder / "results" / texts["id"] / "image.ome.tif")
     return {**texts, **numbers}
 
 

@@ -91,7 +91,7 @@ class DocumentStore:
     def recent(self, limit: int = 60) -> list[dict[str, object]]:
         """The user's documents changed last, newest first."""
         paths = sorted(self._folder.glob("*/document.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-        found = []
+        found: list[dict[str, object]] = []
         for path in paths:
             if len(found) >= limit:
                 break

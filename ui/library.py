@@ -167,5 +167,12 @@ def _entry(path: Path, origin: Origin, folder: Path, scene_id: str | None = None
     relative = path.relative_to(folder)
     within = "" if origin in ("upload", "result") else str(relative.parent).strip(".")
     identity = hashlib.blake2b(f"{origin}\0{relative}".encode(), digest_size=10).hexdigest()
-    version = hashlib.blake2b(f"{stat.st_mtime_ns} {stat.st_size}".encode(), digest_size=6).hexdigest()
-    return SceneEntry(scene_id or f"{origin}-{identity}", origin, path, path.name, within, version, stat.st_size)
+    return SceneEntry(
+        scene_id or f"{origin}-{identity}", origin, path, path.name, within, file_version(path), stat.st_size
+    )  # fmt: skip
+
+
+def file_version(path: Path) -> str:
+    """What changes with a file: it is part of the addresses of its tiles, which may be cached for good."""
+    stat = path.stat()
+    return hashlib.blake2b(f"{stat.st_mtime_ns} {stat.st_size}".encode(), digest_size=6).hexdigest()

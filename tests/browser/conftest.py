@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -86,7 +88,8 @@ def start_server(data: Path, log: Path, *options: str, models: Path | None = Non
     address = f"http://127.0.0.1:{port}"
     while True:
         try:
-            urllib.request.urlopen(address, timeout=2).read()
+            with contextlib.suppress(urllib.error.HTTPError):  # a login is an answer too
+                urllib.request.urlopen(address, timeout=2).read()
             computed = sum(psutil.Process(process.pid).cpu_times()[:2])
             return Server(address, data, process, time.monotonic() - began, computed)
         except OSError:
