@@ -107,11 +107,16 @@ def test_a_run_whose_memory_ran_out_promises_no_bits():
     assert results[0].machine["windows_a_call"] == 1
 
 
-def test_only_dense_starts_from_a_reference_or_keeps_its_trajectory():
-    image = np.zeros((256, 384, 3), np.uint8)
-    for extra in ({"reference": Reference(0.5, image=image)}, {"keep": Trajectory()}):
-        with pytest.raises(SettingsError, match="only dense"):
-            next(generate(make_grid(), Settings(engine="shifted"), **extra))
+def test_only_dense_keeps_its_trajectory():
+    for engine in ENGINES[1:]:
+        with pytest.raises(SettingsError, match="dense"):
+            next(generate(make_grid(), Settings(engine=engine), keep=Trajectory()))
+
+
+def test_the_notebook_starts_from_no_reference():
+    reference = Reference(0.5, image=np.zeros((256, 384, 3), np.uint8))
+    with pytest.raises(SettingsError, match="noise"):
+        next(generate(make_grid(), Settings(engine="notebook"), reference=reference))
 
 
 def test_a_family_without_a_dense_denoiser_names_its_engines():
