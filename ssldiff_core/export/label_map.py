@@ -96,7 +96,7 @@ def write_label_png(
 
 def label_geojson(labels: NDArray[np.integer], classes: Sequence[LabelClass], *, cell_px: int) -> dict[str, object]:
     """The map as a GeoJSON object (see the module's docstring)."""
-    from affine import Affine
+    from rasterio.transform import Affine
     from rasterio.features import shapes
 
     raster = np.ascontiguousarray(labels, dtype=np.int32)
