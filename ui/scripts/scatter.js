@@ -203,14 +203,13 @@ export class Scatter {
       const { left, top, unit } = this.frameOfPoints();
       const byColour = new Map();
       for (let i = 0; i < this.points.length / 3; i += 1) {
-        const group = `${this.labels[i]} ${!this.marked || this.marked.has(i)}`;
+        const group = (this.labels[i] ?? -1) * 2 + Number(!this.marked || this.marked.has(i));
         if (!byColour.has(group)) byColour.set(group, []);
         byColour.get(group).push(i);
       }
       for (const [group, members] of byColour) {
-        const [label, strong] = group.split(' ');
-        own.globalAlpha = strong === 'true' ? 0.9 : 0.12;
-        own.fillStyle = this.colours[label] ?? '#8a8f98';
+        own.globalAlpha = group & 1 ? 0.9 : 0.12;
+        own.fillStyle = this.colours[group >> 1] ?? '#8a8f98';
         for (const i of members) own.fillRect(left + this.points[i * 3] * unit - 1, top - this.points[i * 3 + 1] * unit - 1, 2, 2);
       }
     }
@@ -266,9 +265,12 @@ export class Scatter {
   }
 }
 
+/** Whether WebGL is there and in hardware: in software a plain canvas is quicker. */
 function hasWebGL() {
   try {
-    return Boolean(document.createElement('canvas').getContext('webgl'));
+    const context = document.createElement('canvas').getContext('webgl');
+    const facts = context?.getExtension('WEBGL_debug_renderer_info');
+    return Boolean(context) && !/swiftshader|llvmpipe|software/i.test(facts ? context.getParameter(facts.UNMASKED_RENDERER_WEBGL) : '');
   } catch {
     return false;
   }
