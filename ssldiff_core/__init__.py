@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from .regenerate import regenerate as regenerate
     from .scenes import Scene as Scene
     from .scenes import open_scene as open_scene
+    from .streaming import StreamedRun as StreamedRun
+    from .synthetic_scene import SyntheticScene as SyntheticScene
 
 _HOMES = {
     "Box": "geometry",
@@ -107,6 +109,8 @@ _HOMES = {
     "Reference": "diffusion.reference",
     "measure_appearance": "diffusion.appearance",
     "regenerate": "regenerate",
+    "StreamedRun": "streaming",
+    "SyntheticScene": "synthetic_scene",
     "Manifest": "provenance",
     "SSLDiffPipeline": "pipeline",
     "write_image": "export",

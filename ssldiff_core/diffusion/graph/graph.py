@@ -42,13 +42,17 @@ class TileGraph:
         steps_per_level: denoising steps between remembered levels.
         shift_lat: how far the lattice moves from a level to the one before: half the width by which the needed region
             grows, so that few tiles cover it.
+        start_lat: where the last level's lattice begins: half a tile lets four tiles cover a block of a tile's size
+            and the decoder's halo, instead of nine.
     """
 
     def __init__(
-        self, drawing: Drawing, store: TileStore, tile_lat: int, steps_per_level: int = 1, shift_lat: int = 0
-    ) -> None:
+        self, drawing: Drawing, store: TileStore, tile_lat: int, steps_per_level: int = 1, shift_lat: int = 0,
+        start_lat: int = 0,
+    ) -> None:  # fmt: skip
         self.drawing, self.store = drawing, store
-        self.tile_lat, self.steps_per_level, self.shift_lat = tile_lat, steps_per_level, shift_lat
+        self.tile_lat, self.steps_per_level = tile_lat, steps_per_level
+        self.shift_lat, self.start_lat = shift_lat, start_lat
         self.levels = -(-drawing.steps // steps_per_level)
         self.tiles_computed = 0
         self.latents_denoised = 0
@@ -57,7 +61,8 @@ class TileGraph:
 
     def lattice(self, level: int) -> Lattice:
         """How a level is cut."""
-        return Lattice(self.drawing.canvas, self.tile_lat, -(self.levels - level) * self.shift_lat % self.tile_lat)
+        offset = (self.start_lat - (self.levels - level) * self.shift_lat) % self.tile_lat
+        return Lattice(self.drawing.canvas, self.tile_lat, offset)
 
     def steps_of(self, level: int) -> range:
         """The denoising steps (0 …) that lead to a level."""

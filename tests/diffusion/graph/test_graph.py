@@ -20,7 +20,7 @@ def drawing(denoiser, grid):
 
 
 def graph_of(drawing, steps_per_level=2, budget=None):
-    return TileGraph(drawing, MemoryStore(budget), 16, steps_per_level, shift_lat=12)
+    return TileGraph(drawing, MemoryStore(budget), 16, steps_per_level, shift_lat=12, start_lat=6)
 
 
 @pytest.mark.parametrize("steps_per_level", [1, 2, 3])
