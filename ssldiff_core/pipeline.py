@@ -21,10 +21,10 @@ from diffusers.utils import BaseOutput
 
 from .errors import ModelError
 from .generate import generate
-from .models.catalogue import list_models, read_model_spec
+from .models.catalogue import list_models
 from .models.native import NativeAutoencoder, NativeDenoiser
 from .models.native_loading import assemble
-from .models.spec import SPEC_NAME, ModelSpec, write_model_spec
+from .models.spec import SPEC_NAME, ModelSpec, read_model_spec, write_model_spec
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ INDEX_NAME = "model_index.json"
 
 
 @dataclass
-class SSLDiffPipelineOutput(BaseOutput):  # type: ignore[misc]
+class SSLDiffPipelineOutput(BaseOutput):
     """What a call gives.
 
     Args:
@@ -49,7 +49,7 @@ class SSLDiffPipelineOutput(BaseOutput):  # type: ignore[misc]
     result: Result
 
 
-class SSLDiffPipeline(DiffusionPipeline):  # type: ignore[misc]
+class SSLDiffPipeline(DiffusionPipeline):
     """Large images from grids of embeddings, by a model of the native family.
 
     Args:
@@ -82,7 +82,7 @@ class SSLDiffPipeline(DiffusionPipeline):  # type: ignore[misc]
         Raises:
             ModelError: where it is not here, with the command that fetches it; or where it is of another family.
         """
-        hub = {name: kwargs.pop(name) for name in ("revision", "token", "cache_dir") if name in kwargs}
+        hub: dict[str, Any] = {name: kwargs.pop(name) for name in ("revision", "token", "cache_dir") if name in kwargs}
         folder = _find(str(pretrained_model_name_or_path), kwargs.pop("local_files_only", True), hub)
         spec = read_model_spec(folder)
         if spec.family != "native":

@@ -96,8 +96,8 @@ def write_label_png(
 
 def label_geojson(labels: NDArray[np.integer], classes: Sequence[LabelClass], *, cell_px: int) -> dict[str, object]:
     """The map as a GeoJSON object (see the module's docstring)."""
-    from rasterio.transform import Affine
     from rasterio.features import shapes
+    from rasterio.transform import Affine
 
     raster = np.ascontiguousarray(labels, dtype=np.int32)
     pieces = shapes(raster, mask=raster >= 0, connectivity=4, transform=Affine.scale(cell_px))
