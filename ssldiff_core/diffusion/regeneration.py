@@ -182,7 +182,8 @@ class Regeneration:
         distance = np.maximum(np.abs(down - near_row)[:, None], np.abs(across - near_col)[None])
         share = np.clip(1.0 - distance / _FADE_PX, 0.0, 1.0)[..., None]
         nearest = error[near_row - rows.start][:, near_col - cols.start]
-        return np.clip(np.rint(found + share * nearest), 0, 255).astype(np.uint8)
+        joined: NDArray[np.uint8] = np.clip(np.rint(found + share * nearest), 0, 255).astype(np.uint8)
+        return joined
 
 
 def check_either(change_count: int, grows: bool) -> None:
