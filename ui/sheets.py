@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -18,6 +19,7 @@ from .results import result_folder, result_labels
 from .workspace import Workspace
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+FONTS = ("DejaVuSans.ttf", "LiberationSans-Regular.ttf", "Arial.ttf", "arial.ttf", "Helvetica.ttc")
 PANEL_PX, GAP, MARGIN, HEAD, CAPTION = 640, 28, 44, 78, 62
 COLUMNS = 3
 MAX_RESULTS = 10
@@ -131,7 +133,8 @@ def _paste(sheet: Image.Image, panel: Panel, left: int, top: int, height: int) -
     draw = ImageDraw.Draw(sheet)
     draw.rectangle((left - 1, top - 1, left + picture.width, top + picture.height), outline=(195, 200, 207))
     draw.text((left, top + height + 7), panel.title, INK, _font(17))
-    draw.text((left, top + height + 29), _fitted(draw, panel.note, picture.width, _font(13)), SOFT, _font(13))
+    note = _fitted(draw, _readable(panel.note), picture.width, _font(13))
+    draw.text((left, top + height + 29), note, SOFT, _font(13))
 
 
 def mark_synthetic(picture: Image.Image) -> None:
@@ -149,7 +152,7 @@ def draw_scale_bar(picture: Image.Image, metres_per_px: float) -> None:
     power = 10.0 ** math.floor(math.log10(rough))
     length = next(step * power for step in (5, 2, 1) if step * power <= rough * 1.0001)
     wide, base = round(length / metres_per_px), picture.height - 16
-    draw, text, font = ImageDraw.Draw(picture, "RGBA"), format_length(length), _font(15)
+    draw, text, font = ImageDraw.Draw(picture, "RGBA"), _readable(format_length(length)), _font(15)
     label = draw.textlength(text, font)
     draw.rounded_rectangle((10, base - 32, 10 + max(wide, label) + 16, base + 8), 5, fill=(0, 0, 0, 150))
     draw.text((18, base - 29), text, (255, 255, 255, 255), font)
@@ -188,5 +191,19 @@ def _fitted(draw: ImageDraw.ImageDraw, text: str, width: int, font: Font) -> str
     return text + " …"
 
 
+@cache
 def _font(size: int) -> Font:
+    """A font of this machine; Pillow's own, which knows fewer signs, where there is none."""
+    for name in FONTS:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
     return ImageFont.load_default(size)
+
+
+def _readable(text: str) -> str:
+    """The text without the signs that Pillow's own font draws as boxes."""
+    if isinstance(_font(13), ImageFont.FreeTypeFont) and "Aileron" not in str(_font(13).getname()[0]):
+        return text
+    return text.replace("µ", "u").replace("×", "x")
