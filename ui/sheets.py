@@ -204,6 +204,7 @@ def _font(size: int) -> Font:
 
 def _readable(text: str) -> str:
     """The text without the signs that Pillow's own font draws as boxes."""
-    if isinstance(_font(13), ImageFont.FreeTypeFont) and "Aileron" not in str(_font(13).getname()[0]):
+    font = _font(13)
+    if isinstance(font, ImageFont.FreeTypeFont) and font.getname()[0] != "Aileron":
         return text
     return text.replace("µ", "u").replace("×", "x")
