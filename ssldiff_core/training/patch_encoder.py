@@ -67,9 +67,8 @@ class PatchEncoderObjective:
         places = self.sampler.sample(self.pairs)
         views = torch.cat([self._view(places), self._view(places)]).contiguous(memory_format=torch.channels_last)
         projections, thumbnails = self.network(views)
-        wanted = F.adaptive_avg_pool2d(views, THUMBNAIL_PX)
-        missed = (thumbnails.float() - wanted).square().mean() / wanted.var().clamp_min(1e-3)
-        return self.contrast(*projections.float().chunk(2)) + THUMBNAIL_WEIGHT * missed  # type: ignore[no-any-return]
+        contrast = self.contrast(*projections.float().chunk(2))
+        return contrast + THUMBNAIL_WEIGHT * missed_share(thumbnails, views)  # type: ignore[no-any-return]
 
     def _view(self, places: NDArray[np.uint8]) -> Tensor:
         generator, room = self.sampler.generator, places.shape[1] - CELL_PX
@@ -83,6 +82,12 @@ class PatchEncoderObjective:
         gain = 1 + 0.06 * torch.randn(len(pixels), 3, 1, 1, device=self.device)
         offset = 0.05 * torch.randn(len(pixels), 1, 1, 1, device=self.device)
         return (pixels * gain + offset).clamp(-1, 1)
+
+
+def missed_share(thumbnails: Tensor, pixels: Tensor) -> Tensor:
+    """Squared error of thumbnails (n, 3, 16, 16) of pixels (n, 3, h, w), as a part of the true ones' variance."""
+    wanted = F.adaptive_avg_pool2d(pixels, THUMBNAIL_PX)
+    return (thumbnails.float() - wanted).square().mean() / wanted.var().clamp_min(1e-3)
 
 
 def train_patch_encoder(
