@@ -55,8 +55,8 @@ def test_the_wheel_holds_code_page_and_assets_once(wheel: Path) -> None:
 
 def test_the_installed_wheel_finds_its_weights_from_any_folder(installed: Path, tmp_path: Path) -> None:
     said = run_installed(installed, tmp_path, "-m", "ssldiff_core.cli", "models", "--json")
-    folders = [Path(model["folder"]) for model in json.loads(said)["models"]]
-    assert folders
+    folders = [Path(model["folder"]) for model in json.loads(said)["models"] if model["present"]]
+    assert {folder.name for folder in folders} == {"tissue", "aerial"}
     assert all(folder.is_relative_to(installed) and folder.is_dir() for folder in folders)
 
 
