@@ -29,6 +29,23 @@ _STRIDES = {"windowed": 2, "notebook": 4}
 """By engine, the default stride is a window divided by this."""
 
 
+def model_for(grid: EmbeddingGrid, settings: Settings, model: Model | None = None) -> Model:
+    """The model that draws a grid: the one that is given, or the first for the grid's encoder, loaded as asked.
+
+    Raises:
+        GridError: where the model cannot draw the grid.
+        ModelError: where there is no model for it.
+    """
+    from .models.catalogue import find_model_for, load_model
+
+    if model is None:
+        spec = find_model_for(grid.encoder_id)
+        spec.check_grid(grid)
+        model = load_model(spec.id, device=settings.device, precision=settings.precision)
+    model.spec.check_grid(grid)
+    return model
+
+
 def resolve(settings: Settings, model: Model) -> Settings:
     """The settings with the model's defaults and the chosen device in place of what was left open.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .drawing import decode, draw, resolve
+from .drawing import decode, draw, model_for, resolve
 from .embeddings.grid import EmbeddingGrid
 from .errors import SettingsError
 from .geometry import GridGeometry
@@ -101,15 +101,10 @@ def generate(
     from .diffusion.engines import WindowStep
     from .diffusion.reference import start_of
     from .diffusion.schedule import noise_levels
-    from .models.catalogue import find_model_for, load_model
 
     settings = settings or Settings()
     grid = source.grid() if isinstance(source, Layout) else source
-    if model is None:
-        spec = find_model_for(grid.encoder_id)
-        spec.check_grid(grid)
-        model = load_model(spec.id, device=settings.device, precision=settings.precision)
-    model.spec.check_grid(grid)
+    model = model_for(grid, settings, model)
     settings = resolve(settings, model)
     levels = noise_levels(settings.steps)
     start = start_of(reference, settings.seed, levels, model.autoencoder, grid.geometry, model.device)

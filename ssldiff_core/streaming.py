@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .drawing import resolve
+from .drawing import model_for, resolve
 from .embeddings.arrays import digest_bands
 from .embeddings.grid import EmbeddingGrid
 from .errors import Cancelled, SettingsError
@@ -61,14 +61,9 @@ class StreamedRun:
         self, source: EmbeddingGrid | Layout, settings: Settings, folder: str | Path, *, model: Model | None = None,
         keep: bool = False,
     ) -> None:  # fmt: skip
-        from .models.catalogue import find_model_for, load_model
 
         grid = source.grid() if isinstance(source, Layout) else source
-        if model is None:
-            spec = find_model_for(grid.encoder_id)
-            spec.check_grid(grid)
-            model = load_model(spec.id, device=settings.device, precision=settings.precision)
-        model.spec.check_grid(grid)
+        model = model_for(grid, settings, model)
         settings = resolve(settings, model)
         if settings.engine != "dense":
             raise SettingsError(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .drawing import resolve
+from .drawing import model_for, resolve
 from .embeddings.grid import EmbeddingGrid
 from .errors import SettingsError
 from .generate import make_manifest
@@ -74,15 +74,10 @@ class SyntheticScene(Scene):
     ) -> None:  # fmt: skip
         from .diffusion.graph import MemoryStore, TileGraph
         from .diffusion.graph.drawing import make_drawing
-        from .models.catalogue import find_model_for, load_model
 
         settings = settings or Settings(steps=4)
         grid = source.grid() if isinstance(source, Layout) else source
-        if model is None:
-            spec = find_model_for(grid.encoder_id)
-            spec.check_grid(grid)
-            model = load_model(spec.id, device=settings.device, precision=settings.precision)
-        model.spec.check_grid(grid)
+        model = model_for(grid, settings, model)
         settings = resolve(settings, model)
         if settings.engine != "dense":
             raise SettingsError(
