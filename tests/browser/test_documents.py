@@ -207,7 +207,7 @@ def test_a_region_unlike_the_training_set_is_asked_about_before_anything_is_draw
         assert "unlike what the model was trained on" in question.inner_text()
         look.shoot("question")
         look.page.click(".sd-question button:has-text('Pick another region')")
-        assert look.page.get_attribute("[data-tool=region]", "aria-pressed") == "true"
+        look.page.wait_for_selector("[data-tool=region][aria-pressed=true]", timeout=10_000)
         few_steps(look)
         look.page.click("#sd-generate")
         look.page.wait_for_selector(".sd-question")
