@@ -61,7 +61,6 @@ class StreamedRun:
         self, source: EmbeddingGrid | Layout, settings: Settings, folder: str | Path, *, model: Model | None = None,
         keep: bool = False,
     ) -> None:  # fmt: skip
-
         grid = source.grid() if isinstance(source, Layout) else source
         model = model_for(grid, settings, model)
         settings = resolve(settings, model)
