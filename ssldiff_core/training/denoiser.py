@@ -31,17 +31,30 @@ LATTICE_PX = 64
 """Spacing of cached embeddings; a crop's lattice of cells may start at any of them."""
 
 
+Field = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]
+"""Conditions (h, w, dim), validity (h, w) and places in cells (2, h, w)."""
+
+
 @dataclass(frozen=True)
 class CachedImage:
-    """One turned copy of an image: latents (c, h, w) float16 and embeddings (rows, cols, dim) float16 every 64 px.
+    """One turned copy of an image, or a block of a scene.
 
-    The embedding at (0, 0) is that of the patch in the top-left corner; its centre is 8 latents from either edge.
+    Args:
+        latents: (c, h, w) float16.
+        embeddings: (rows, cols, dim) floating; that at (0, 0) is of the patch in the top-left corner, whose centre is 8
+            latents from either edge.
+        pixel_size_m: metres along a pixel.
+        weight: how often it is drawn, beside the others.
+        spacing_px: between neighbouring embeddings, 64 or a whole cell.
+        valid: (rows, cols) bool, which embeddings are there; None for all.
     """
 
     latents: NDArray[np.float16]
-    embeddings: NDArray[np.float16]
+    embeddings: NDArray[np.floating]
     pixel_size_m: float
     weight: float
+    spacing_px: int = LATTICE_PX
+    valid: NDArray[np.bool_] | None = None
 
 
 def unit(
@@ -90,17 +103,20 @@ class FieldCrops:
         self.weights = weights / weights.sum()
         self.generator = np.random.default_rng(seed)
 
-    def sample(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Latents (n, c, s, s), conditions (n, dim, s, s), places in cells (n, 2, s, s), pixel sizes (n,); float32."""
+    def sample(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Latents (n, c, s, s), conditions (n, dim, s, s), their validity (n, 1, s, s), places in cells (n, 2, s, s)
+        and pixel sizes (n,); float32.
+        """
         chosen = self.generator.choice(len(self.cached), size=count, p=self.weights)
         parts = [self._crop(self.cached[i]) for i in chosen]
         latents = torch.from_numpy(np.stack([part[0] for part in parts]).astype(np.float32))
         conditions = torch.from_numpy(np.stack([part[1] for part in parts])).permute(0, 3, 1, 2)
         sizes = torch.tensor([self.cached[i].pixel_size_m for i in chosen])
-        places = torch.from_numpy(np.stack([part[2] for part in parts]))
-        return latents, conditions, places, sizes
+        valid = torch.from_numpy(np.stack([part[2] for part in parts])[:, None].astype(np.float32))
+        places = torch.from_numpy(np.stack([part[3] for part in parts]))
+        return latents, conditions, valid, places, sizes
 
-    def _crop(self, image: CachedImage) -> tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.float32]]:
+    def _crop(self, image: CachedImage) -> tuple[NDArray[np.float16], *Field]:
         side = self.crop_lat
         latents = image.latents
         missing = [max(0, side - length) for length in latents.shape[1:]]
@@ -109,21 +125,31 @@ class FieldCrops:
         row, col = (int(self.generator.integers(0, (length - side) // 2 + 1)) * 2 for length in latents.shape[1:])
         return latents[:, row : row + side, col : col + side], *self._field(image, row, col)
 
-    def _field(self, image: CachedImage, row: int, col: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        step = CELL_PX // LATTICE_PX
+    def _field(self, image: CachedImage, row: int, col: int) -> Field:
+        step = CELL_PX // image.spacing_px
         phases = [int(self.generator.integers(0, min(step, length))) for length in image.embeddings.shape[:2]]
-        nodes = image.embeddings[phases[0] :: step, phases[1] :: step].astype(np.float32)
-        if self.field_noise:
-            level = self.field_noise * self.generator.random() / nodes.shape[-1] ** 0.5
-            nodes = nodes + level * self.generator.standard_normal(nodes.shape, dtype=np.float32)
-            nodes /= np.linalg.norm(nodes, axis=-1, keepdims=True)
-        cell_lat, lattice_lat = CELL_PX // LATENT_FACTOR, LATTICE_PX // LATENT_FACTOR
+        chosen = np.s_[phases[0] :: step, phases[1] :: step]
+        nodes = self._disturbed(image.embeddings[chosen].astype(np.float32))
+        valid = np.ones(nodes.shape[:2], bool) if image.valid is None else image.valid[chosen]
+        cell_lat, lattice_lat = CELL_PX // LATENT_FACTOR, image.spacing_px // LATENT_FACTOR
         rows, cols = (
             (start + np.arange(self.crop_lat) + 0.5 - phase * lattice_lat) / cell_lat - 0.5
             for start, phase in ((row, phases[0]), (col, phases[1]))
         )
         place = np.stack(np.meshgrid(rows % 1.0, cols % 1.0, indexing="ij")).astype(np.float32)
-        return interpolate_field(nodes, np.ones(nodes.shape[:2], bool), rows, cols)[0], place
+        return *interpolate_field(nodes, valid, rows, cols), place
+
+    def _disturbed(self, nodes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embeddings (rows, cols, dim) with noise of a random level, each of its length before."""
+        if not self.field_noise:
+            return nodes
+        lengths = np.linalg.norm(nodes, axis=-1, keepdims=True)
+        level = self.field_noise * self.generator.random() * lengths / nodes.shape[-1] ** 0.5
+        nodes = nodes + level * self.generator.standard_normal(nodes.shape, dtype=np.float32)
+        disturbed: NDArray[np.float32] = (
+            nodes * lengths / np.maximum(np.linalg.norm(nodes, axis=-1, keepdims=True), 1e-6)
+        )
+        return disturbed
 
 
 class VelocityObjective:
@@ -140,12 +166,12 @@ class VelocityObjective:
         self.noise_shift = noise_shift
 
     def __call__(self, step: int) -> Tensor:
-        latents, condition, place, size = (part.to(self.device) for part in self.crops.sample(self.batch))
+        latents, condition, there, place, size = (part.to(self.device) for part in self.crops.sample(self.batch))
         level = torch.sigmoid(torch.randn(len(latents), device=self.device))
         level = self.noise_shift * level / (1 + (self.noise_shift - 1) * level)
         noise = torch.randn_like(latents)
         noisy = torch.lerp(latents, noise, level[:, None, None, None])
-        valid = self._validity(latents)
+        valid = self._validity(latents) * there
         velocity = self.model(
             noisy.contiguous(memory_format=torch.channels_last), level,
             condition.contiguous(memory_format=torch.channels_last), valid, size,

@@ -57,8 +57,8 @@ def pack_networks(
     guidance: float,
 ) -> None:
     """Writes ``autoencoder/``, ``denoiser/`` (float16) and ``model.json``, beside the packed encoder that it names."""
-    _save(autoencoder, folder / "autoencoder")
-    _save(denoiser, folder / "denoiser")
+    save_network(autoencoder, folder / "autoencoder")
+    save_network(denoiser, folder / "denoiser")
     encoder_id = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))["id"]
     record: dict[str, Any] = {
         "id": domain, "family": "native", "version": version, "domain": DRAWS[domain], "encoder_id": encoder_id,
@@ -70,7 +70,7 @@ def pack_networks(
     (folder / "model.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def _save(network: NativeAutoencoder | NativeDenoiser, folder: Path) -> None:
+def save_network(network: NativeAutoencoder | NativeDenoiser, folder: Path) -> None:
     """In float16 and diffusers' layout, without the path that diffusers notes of where the network was loaded from."""
     network.to(torch.float16).save_pretrained(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))

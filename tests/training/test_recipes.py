@@ -84,7 +84,7 @@ def test_the_field_of_a_crop_is_the_embedding_at_a_cell_centre():
     crops = FieldCrops([image], crop_lat=48, seed=0, field_noise=0.0)
     seen = []
     for _ in range(12):
-        _, conditions, places, sizes = crops.sample(1)
+        _, conditions, _, places, sizes = crops.sample(1)
         assert sizes[0] == pytest.approx(1e-6)
         centre = conditions[0, :, 23:25, 23:25].mean((1, 2))  # the patch at lattice (2, 2) is centred at latent 24
         seen.append(float(centre[1]))
