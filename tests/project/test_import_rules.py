@@ -42,10 +42,11 @@ OWNERS: dict[str, set[str]] = {
     "fastapi": {"ui", "app.py"},
     "uvicorn": {"ui", "app.py", "cli"},
     "lightly": {"training"},
+    "matplotlib": {"evaluation"},
 }
 """Library -> rooms (or files of the package) that may import it."""
 
-HEAVY = {"torch", "torchvision", "timm", "diffusers", "umap", "large_image", "large_image_source_openslide", "lightly"}
+HEAVY = {"torch", "torchvision", "timm", "diffusers", "umap", "large_image", "large_image_source_openslide", "lightly", "matplotlib"}
 """Libraries that load when first used; a module that defines networks may import torch (and what it inherits from)."""
 
 LIGHT_ROOMS = {"errors", "assets", "geometry", "scenes", "embeddings", "layouts", "provenance", "export", "cli"}
