@@ -46,7 +46,17 @@ OWNERS: dict[str, set[str]] = {
 }
 """Library -> rooms (or files of the package) that may import it."""
 
-HEAVY = {"torch", "torchvision", "timm", "diffusers", "umap", "large_image", "large_image_source_openslide", "lightly", "matplotlib"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "timm",
+    "diffusers",
+    "umap",
+    "large_image",
+    "large_image_source_openslide",
+    "lightly",
+    "matplotlib",
+}
 """Libraries that load when first used; a module that defines networks may import torch (and what it inherits from)."""
 
 LIGHT_ROOMS = {"errors", "assets", "geometry", "scenes", "embeddings", "layouts", "provenance", "export", "cli"}
