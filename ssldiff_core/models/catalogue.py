@@ -17,7 +17,7 @@ from ..assets import assets_path, own_models_folder
 from ..errors import ModelError
 from .families import get_family, list_families
 from .spec import PIXEL_SIZE_TOLERANCE as PIXEL_SIZE_TOLERANCE
-from .spec import SPEC_NAME, Stamps, read_model_spec
+from .spec import SPEC_NAME, Stamps, read_model_spec, remedy_for_encoder
 from .spec import Model as Model
 from .spec import ModelSpec as ModelSpec
 
@@ -71,9 +71,12 @@ def find_model_for(encoder_id: str) -> ModelSpec:
     for spec in specs:
         if spec.encoder_id == encoder_id:
             return spec
+    domain = encoder_id.rpartition("-")[0]
+    later = [spec.encoder_id for spec in specs if domain and spec.encoder_id.rpartition("-")[0] == domain]
     raise ModelError(
         f"find a model for embeddings of {encoder_id!r}", "there is none",
         f"models take embeddings of {', '.join(spec.encoder_id for spec in specs) or 'no encoder: none is here'}",
+        remedy_for_encoder(encoder_id, later[0]) if later else
         "Name a model's folder with --models-dir, or convert the grid with an adapter, see `ssldiff adapt --help`",
     )  # fmt: skip
 

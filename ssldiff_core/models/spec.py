@@ -135,7 +135,7 @@ class ModelSpec:
             raise GridError(
                 asked, f"its embeddings are of the encoder {grid.encoder_id!r}",
                 f"the model takes embeddings of {self.encoder_id!r}",
-                "Encode the scene with that encoder, or convert the grid with an adapter: see `ssldiff adapt --help`",
+                remedy_for_encoder(grid.encoder_id, self.encoder_id),
             )  # fmt: skip
         if grid.dim != self.condition_dim:
             raise GridError(asked, f"its embeddings have {grid.dim} numbers", f"the model takes {self.condition_dim}")
@@ -152,6 +152,21 @@ class ModelSpec:
                 asked, f"its pixel size is {size:g} m", f"the model was trained from {self.pixel_sizes_m[0]:g} "
                 f"to {self.pixel_sizes_m[-1]:g} m", f"Encode the scene at {nearest:g} m",
             )  # fmt: skip
+
+
+def remedy_for_encoder(found: str, wanted: str) -> str:
+    """What to do with embeddings of the encoder ``found``, where a model takes those of ``wanted``.
+
+    Encoders that ship are called by domain and version: another version of the same domain means that the weights have
+    changed since.
+    """
+    domain, _, version = found.rpartition("-")
+    if domain and domain == wanted.rpartition("-")[0]:
+        return (
+            f"The weights that ship have changed since: encode the scene again with {wanted}, or draw with version "
+            f"{version} of the model (its card says where the earlier weights are) by --models-dir"
+        )
+    return "Encode the scene with that encoder, or convert the grid with an adapter: see `ssldiff adapt --help`"
 
 
 @dataclass(frozen=True)

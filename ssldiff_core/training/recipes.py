@@ -15,9 +15,11 @@ from torch import nn
 from ..errors import SettingsError
 from ..models.native import NativeAutoencoder, NativeDenoiser
 from ..models.placement import choose_device
+from ..models.spec import read_model_spec
 from .autoencoder import psnr, train_autoencoder
 from .data import DOMAINS, CropSampler, TrainingImage, load_images
 from .denoiser import CachedImage, cache_images, train_denoiser
+from .drift import write_reference
 from .pack import pack_encoder, pack_networks
 from .patch_encoder import TIMM_ARGS, TIMM_NAME, encode_patches, standardisation, train_patch_encoder
 
@@ -139,6 +141,7 @@ class Recipe:
         pack_networks(
             self.output, self.domain, self.autoencoder(), denoiser, version=self.version, guidance=self.guidance
         )
+        write_reference(read_model_spec(self.output))
 
     def autoencoder(self) -> NativeAutoencoder:
         """The trained autoencoder."""

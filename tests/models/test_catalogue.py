@@ -26,6 +26,12 @@ def test_the_model_follows_from_the_encoder(folder):
     assert find_model_for("aerial-1").id == "aerial"
 
 
+def test_embeddings_of_earlier_weights_are_told_from_foreign_ones(folder):
+    for encoder_id, said in (("tissue-0", "version 0"), ("moon-1", "adapter")):
+        with pytest.raises(ModelError, match=said):
+            find_model_for(encoder_id)
+
+
 def test_an_unknown_model_is_refused_with_those_there_are(folder):
     with pytest.raises(ModelError, match="aerial, tissue"):
         get_model_spec("moon")
