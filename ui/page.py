@@ -42,6 +42,7 @@ def page_head() -> str:
 
 def build_page(workspace: Workspace) -> gr.Blocks:
     """The page of a workspace."""
+    page: gr.Blocks
     with gr.Blocks(title="ssldiff", analytics_enabled=False, fill_width=True) as page:
         document_id = gr.BrowserState("", storage_key="ssldiff-document", secret="ssldiff")
         components.topbar()

@@ -32,7 +32,8 @@ def fit_square(points: np.ndarray) -> np.ndarray:
     points = np.asarray(points, np.float32)
     low, high = np.quantile(points, [0.005, 0.995], axis=0)
     centre, half = (low + high) / 2, float(max((high - low).max() / 2, 1e-9))
-    return np.clip((points - centre) / (half * 1.08), -1, 1).astype(np.float32)
+    square: np.ndarray = np.clip((points - centre) / (half * 1.08), -1, 1)
+    return square.astype(np.float32)
 
 
 def start_umap(workspace: Workspace, document: Document) -> Job:

@@ -35,11 +35,12 @@ def create_app(config: AppConfig) -> FastAPI:
     add_routes(app, workspace)
     if config.accounts or config.proxy_header:
         app.add_middleware(Login, accounts=config.accounts, proxy_header=config.proxy_header)
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app, build_page(workspace), path="/", ssr_mode=False, footer_links=[], run_history=False,
         theme=page_theme(), head=page_head(), pwa=False, enable_monitoring=False, mcp_server=False, show_error=False,
         max_file_size="1mb",
     )  # fmt: skip
+    return app
 
 
 def serve(

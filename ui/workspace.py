@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from .clipboard import Clipboard
 from .config import AppConfig
+from .document_json import document_to_json, layout_to_json
 from .document_store import DocumentStore
-from .documents import Document, document_to_json, layout_to_json
+from .documents import Document
 from .events import Events
 from .jobs import Job, JobQueue
 from .library import SceneLibrary

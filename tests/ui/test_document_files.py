@@ -17,7 +17,8 @@ from tests.ui.results import add_result
 from tests.ui.test_documents import make_layout
 from ui.config import AppConfig
 from ui.document_files import duplicate_document, read_document_file, write_document_file
-from ui.documents import Document, document_to_json
+from ui.document_json import document_to_json
+from ui.documents import Document
 from ui.workspace import Workspace
 
 LIMIT = 1 << 30

@@ -11,8 +11,9 @@ from ssldiff_core.embeddings.grid import EmbeddingGrid
 from ssldiff_core.errors import LayoutError
 from ssldiff_core.geometry import GridGeometry
 from ssldiff_core.layouts import Erase, Layout, Paint, palette_from_grid
+from ui.document_json import document_to_json
 from ui.document_store import DocumentStore
-from ui.documents import Document, document_to_json
+from ui.documents import Document
 
 
 def make_layout(seed: int = 0) -> Layout:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, File, UploadFile
 
 from .. import handlers, swatches
-from ..documents import document_to_json, layout_to_json
+from ..document_json import document_to_json, layout_to_json
 from ..projecting import start_umap
 from ..scene_links import link_scene
 from ..users import current_user

@@ -15,7 +15,7 @@ from starlette.background import BackgroundTask
 from ssldiff_core.errors import LayoutError
 
 from ..document_files import duplicate_document, read_document_file, write_document_file
-from ..documents import document_to_json
+from ..document_json import document_to_json
 from ..scene_links import link_scene
 from ..users import current_user
 from ..workspace import Workspace

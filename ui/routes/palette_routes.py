@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from ssldiff_core.errors import LayoutError
 
 from .. import clipboard, palette_store, swatches
-from ..documents import document_to_json, layout_to_json
+from ..document_json import document_to_json, layout_to_json
 from ..previewing import start_preview
 from ..workspace import Workspace
 from .image_routes import find_document

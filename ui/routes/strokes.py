@@ -17,7 +17,8 @@ from starlette.concurrency import run_in_threadpool
 from ssldiff_core.errors import SSLDiffError
 
 from .. import handlers
-from ..documents import Document, document_to_json
+from ..document_json import document_to_json
+from ..documents import Document
 from ..events import Subscription
 from ..workspace import Workspace
 from .security import same_origin
