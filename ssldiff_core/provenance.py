@@ -29,7 +29,8 @@ A manifest is one JSON object, written beside every result and inside it::
         "encoder_id": "tissue-1",
         "preprocessing_digest": "…",
         "geometry": {"shape_cell": [8, 8], "pixel_size_m": 5e-07, …},   as geometry.GridGeometry takes them
-        "arrays": "<base64 of an .npz with vectors (rows, cols, dim) float32 and valid (rows, cols) bool>"
+        "arrays": "<base64 of an .npz with vectors (rows, cols, dim) float32 and valid (rows, cols) bool; where it has
+                                          class regions also region_labels, …, as embeddings.class_regions names them>"
       }
     }
 """
@@ -56,6 +57,7 @@ from typing import Any
 import numpy as np
 
 from .embeddings.arrays import digest_array
+from .embeddings.class_regions import ClassRegions
 from .embeddings.grid import EmbeddingGrid
 from .errors import ManifestError, SSLDiffError
 from .geometry import GridGeometry
@@ -303,7 +305,7 @@ def _manifest_record(text: str | bytes, name: str) -> dict[str, Any]:
 
 def _grid_to_json(grid: EmbeddingGrid) -> dict[str, Any]:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, vectors=grid.vectors, valid=grid.valid)
+    np.savez_compressed(buffer, **grid.to_arrays())  # type: ignore[arg-type]
     return {
         "digest": grid.digest,
         "encoder_id": grid.encoder_id,
@@ -320,7 +322,7 @@ def _grid_from_json(record: Mapping[str, Any], source: Mapping[str, Any]) -> Emb
         ManifestError: where its content is not what its digest says.
     """
     with np.load(io.BytesIO(base64.b64decode(record["arrays"], validate=True)), allow_pickle=False) as arrays:
-        vectors, valid = arrays["vectors"], arrays["valid"]
+        vectors, valid, regions = arrays["vectors"], arrays["valid"], ClassRegions.from_arrays(arrays)
     grid = EmbeddingGrid(
         vectors,
         valid,
@@ -328,6 +330,7 @@ def _grid_from_json(record: Mapping[str, Any], source: Mapping[str, Any]) -> Emb
         record["encoder_id"],
         record["preprocessing_digest"],
         dict(source),
+        regions,
     )
     if grid.digest != record["digest"]:
         raise ManifestError("", "the grid inside is not the one that its digest names: the file was changed")

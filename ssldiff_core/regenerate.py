@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .embeddings.grid import EmbeddingGrid
 from .embeddings.grid_change import GridChange
 from .errors import ModelError
@@ -127,6 +125,7 @@ def _plan(
     margin_lat: int | None, halo_lat: int | None,
 ) -> tuple[Regeneration, dict[str, Any]]:  # fmt: skip
     """What is to be done, and what the manifest says of it."""
+    from .diffusion.field import changed_positions
     from .diffusion.graph.drawing import make_drawing
     from .diffusion.regeneration import HALO_LAT, MARGIN_LAT, Regeneration, check_either, plan_edit, plan_growth
 
@@ -141,8 +140,7 @@ def _plan(
     if drawing.canvas != old:
         plan = plan_growth(old, drawing)
     else:
-        changed = np.zeros(grid.shape_cell, np.bool_)
-        changed[change.cells[:, 0], change.cells[:, 1]] = True
+        changed = changed_positions(change.before(grid), grid)
         plan = plan_edit(changed, drawing, model.autoencoder, margin, halo)
     record = {"margin_lat": margin, "halo_lat": halo, "change": change.to_json()}
     return Regeneration(plan, drawing, previous, model.spec.latent_factor), record

@@ -66,22 +66,17 @@ def plan_edit(
     changed: NDArray[np.bool_], drawing: Drawing, autoencoder: Autoencoder, margin_lat: int = MARGIN_LAT,
     halo_lat: int = HALO_LAT,
 ) -> Plan:  # fmt: skip
-    """Around the cells that changed: the condition is another up to the centres of their neighbours.
+    """Around the positions whose condition changed.
 
     Args:
-        changed: (rows, cols) bool.
+        changed: (height, width) of the canvas in latents, bool.
         drawing: of the new grid.
         autoencoder: pixels change as far as its decoder reaches.
         margin_lat: around the positions whose condition changed.
         halo_lat: what the network sees around a block.
     """
-    canvas, cell, unit = drawing.canvas, drawing.field.grid.geometry.cell_lat, drawing.denoiser.phase_lat
-    mask = np.zeros((canvas.height // unit, canvas.width // unit), np.bool_)
-    for row, col in np.argwhere(changed):
-        reach = cell // 2 + margin_lat
-        top, left = (max(0, index * cell - reach) // unit for index in (row, col))
-        bottom, right = (-(-((index + 1) * cell + reach) // unit) for index in (row, col))
-        mask[top:bottom, left:right] = True
+    canvas, unit = drawing.canvas, drawing.denoiser.phase_lat
+    mask = _grown_in_units(changed, margin_lat, unit)
     blocks = tuple(
         Block(canvas.row + unit * row, canvas.col + unit * col, unit * height, unit * width)
         for row, col, height, width in _cover(mask, 0, 0, _SMALLEST // unit, _LARGEST_LAT // unit)
@@ -89,6 +84,15 @@ def plan_edit(
     halo = -(-halo_lat // unit) * unit
     pixel_blocks = tuple(block.grown(autoencoder.decoder_radius_lat, canvas) for block in blocks)
     return Plan(canvas, blocks, pixel_blocks, halo)
+
+
+def _grown_in_units(changed: NDArray[np.bool_], margin: int, unit: int) -> NDArray[np.bool_]:
+    """Which squares of ``unit`` latents have a changed position in them or within the margin."""
+    from scipy import ndimage  # lazily: it takes a while to load
+
+    grown = ndimage.maximum_filter(changed, size=2 * margin + 1, mode="constant")
+    height, width = (side // unit for side in changed.shape)
+    return np.asarray(grown[: height * unit, : width * unit].reshape(height, unit, width, unit).any(axis=(1, 3)))
 
 
 def plan_growth(old: Block, drawing: Drawing) -> Plan:

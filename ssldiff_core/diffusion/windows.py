@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SettingsError
-from .field import ConditioningField, interpolate_field
+from .field import ConditioningField
 
 Span = tuple[int, int]
 """Start and length along a side, latents."""
@@ -135,7 +135,7 @@ class Windows:
             for spans in (self.rows, self.cols)
         )
         if cells_per_window == 1:
-            vectors, valid = interpolate_field(grid.vectors, grid.valid, rows[:, 0], cols[:, 0])
+            vectors, valid = field.at(rows[:, 0], cols[:, 0])
             return torch.from_numpy(vectors).flatten(0, 1), torch.from_numpy(valid).flatten()
         row_cell, col_cell = (
             np.clip(np.floor(part + 0.5), 0, count - 1).astype(np.intp)

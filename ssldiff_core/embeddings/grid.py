@@ -16,8 +16,10 @@ from ..errors import GridError
 from ..geometry import GridGeometry
 from .archive import read_archive, write_archive
 from .arrays import read_only
+from .class_regions import ClassRegions
 
-_KIND, _VERSION = "ssldiff embedding grid", 1
+_KIND, _VERSION = "ssldiff embedding grid", 2
+"""Version 2 has class regions; a grid without any is written as version 1, which says the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,8 @@ class EmbeddingGrid:
         encoder_id: the patch encoder whose space the vectors live in.
         preprocessing_digest: what was done to the pixels before; empty for a grid that was never read from pixels.
         source: JSON-able notes on the origin (scene name, region, attribution).
+        regions: borders finer than cells, where there are any. The vector of a cell that they divide is that of the
+            class that covers most of it.
 
     Raises:
         GridError: naming the cell, where a valid one is not finite; or the shape or type that does not fit.
@@ -45,6 +49,7 @@ class EmbeddingGrid:
     encoder_id: str
     preprocessing_digest: str = ""
     source: Mapping[str, Any] = field(default_factory=dict)
+    regions: ClassRegions | None = None
 
     def __post_init__(self) -> None:
         vectors, valid = np.asarray(self.vectors), np.asarray(self.valid)
@@ -64,6 +69,8 @@ class EmbeddingGrid:
             raise GridError("make an embedding grid", "it names no encoder", "vectors belong to a patch encoder")
         object.__setattr__(self, "vectors", _checked_vectors(vectors, valid))
         object.__setattr__(self, "valid", read_only(valid))
+        if self.regions is not None:
+            self.regions.check_fits(self.geometry, self.dim)
 
     @property
     def dim(self) -> int:
@@ -82,6 +89,8 @@ class EmbeddingGrid:
         sha = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         sha.update(np.ascontiguousarray(self.vectors).tobytes())
         sha.update(np.ascontiguousarray(self.valid).tobytes())
+        if self.regions is not None:
+            sha.update(self.regions.facts())
         return sha.hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -93,11 +102,16 @@ class EmbeddingGrid:
         return hash(self.digest)
 
     def with_vectors(self, vectors: np.ndarray, valid: np.ndarray | None = None) -> EmbeddingGrid:
-        """The same place and encoder with other vectors, and other validity where given."""
+        """The same place, encoder and regions with other vectors, and other validity where given."""
         return EmbeddingGrid(
             vectors, self.valid if valid is None else valid, self.geometry, self.encoder_id,
-            self.preprocessing_digest, self.source,
+            self.preprocessing_digest, self.source, self.regions,
         )  # fmt: skip
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Vectors, validity and regions as named arrays."""
+        regions = {} if self.regions is None else self.regions.to_arrays()
+        return {"vectors": self.vectors, "valid": self.valid, **regions}
 
     def save(self, path: str | Path) -> None:
         """Write the grid to a ``.npz`` file, completely or not at all.
@@ -109,7 +123,8 @@ class EmbeddingGrid:
             "geometry": asdict(self.geometry), "encoder_id": self.encoder_id,
             "preprocessing_digest": self.preprocessing_digest, "source": dict(self.source),
         }  # fmt: skip
-        write_archive(Path(path), _KIND, _VERSION, header, {"vectors": self.vectors, "valid": self.valid})
+        version = 1 if self.regions is None else _VERSION
+        write_archive(Path(path), _KIND, version, header, self.to_arrays())
 
     @classmethod
     def load(cls, path: str | Path) -> EmbeddingGrid:
@@ -123,7 +138,7 @@ class EmbeddingGrid:
             geometry = GridGeometry(**header["geometry"])
             return cls(
                 arrays["vectors"], arrays["valid"], geometry, str(header["encoder_id"]),
-                str(header["preprocessing_digest"]), dict(header["source"]),
+                str(header["preprocessing_digest"]), dict(header["source"]), ClassRegions.from_arrays(arrays),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
             raise GridError(f"read {path} as an embedding grid", f"a part is missing or malformed: {error}") from error

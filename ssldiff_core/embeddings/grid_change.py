@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import GridError
 from ..geometry import GridGeometry
+from .class_regions import ClassRegions
 from .grid import EmbeddingGrid
 
 
@@ -25,6 +26,7 @@ class GridChange:
         cells: (n, 2) int64, (row, col) in the earlier grid of those that changed.
         vectors: (n, dim) float32 that they held.
         valid: (n,) bool.
+        regions: of the earlier grid, where it had any.
     """
 
     geometry: GridGeometry
@@ -32,6 +34,7 @@ class GridChange:
     cells: np.ndarray = field(repr=False)
     vectors: np.ndarray = field(repr=False)
     valid: np.ndarray = field(repr=False)
+    regions: ClassRegions | None = None
 
     @classmethod
     def between(cls, earlier: EmbeddingGrid, later: EmbeddingGrid) -> GridChange:
@@ -55,9 +58,12 @@ class GridChange:
             )  # fmt: skip
         here = (slice(row, row + rows), slice(col, col + cols))
         differs = (earlier.vectors != later.vectors[here]).any(axis=2) | (earlier.valid != later.valid[here])
-        cells = np.argwhere(differs)
+        kept = None
+        if later.regions is not None:
+            kept = later.regions.taken(np.arange(row, row + rows), np.arange(col, col + cols))
+        cells = np.argwhere(differs | _divided_otherwise(earlier.regions, kept, earlier.shape_cell))
         at = (cells[:, 0], cells[:, 1])
-        return cls(earlier.geometry, (row, col), cells, earlier.vectors[at], earlier.valid[at])
+        return cls(earlier.geometry, (row, col), cells, earlier.vectors[at], earlier.valid[at], earlier.regions)
 
     def before(self, later: EmbeddingGrid) -> EmbeddingGrid:
         """The earlier grid, from the later one; equal to what it was in every bit."""
@@ -66,12 +72,14 @@ class GridChange:
         vectors, valid = later.vectors[here].copy(), later.valid[here].copy()
         at = (self.cells[:, 0], self.cells[:, 1])
         vectors[at], valid[at] = self.vectors, self.valid
-        return replace(later, vectors=vectors, valid=valid, geometry=self.geometry)
+        return replace(later, vectors=vectors, valid=valid, geometry=self.geometry, regions=self.regions)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able; the arrays as base64 of an ``.npz``."""
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, cells=self.cells, vectors=self.vectors, valid=self.valid)
+        regions = {} if self.regions is None else self.regions.to_arrays()
+        arrays = {"cells": self.cells, "vectors": self.vectors, "valid": self.valid, **regions}
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
         return {
             "shape_cell": list(self.geometry.shape_cell), "origin_l0": list(self.geometry.origin_l0),
             "offset_cell": list(self.offset_cell), "arrays": base64.b64encode(buffer.getvalue()).decode("ascii"),
@@ -82,11 +90,36 @@ class GridChange:
         """What :meth:`to_json` gave; ``lattice`` is a geometry with the same cells."""
         with np.load(io.BytesIO(base64.b64decode(record["arrays"], validate=True)), allow_pickle=False) as arrays:
             cells, vectors, valid = arrays["cells"], arrays["vectors"], arrays["valid"]
+            regions = ClassRegions.from_arrays(arrays)
         geometry = replace(
             lattice, shape_cell=tuple(record["shape_cell"]), origin_l0=tuple(record["origin_l0"])
         )  # fmt: skip
         row, col = record["offset_cell"]
-        return cls(geometry, (int(row), int(col)), cells, vectors, valid)
+        return cls(geometry, (int(row), int(col)), cells, vectors, valid, regions)
+
+
+def _divided_otherwise(
+    earlier: ClassRegions | None, later: ClassRegions | None, shape_cell: tuple[int, int]
+) -> np.ndarray:
+    """(rows, cols) bool: the cells whose borders, or what lies behind them, are not the same."""
+    differs = np.zeros(shape_cell, bool)
+    parts: list[dict[tuple[str, int, int], bytes]] = []
+    for regions in (earlier, later):
+        found = {} if regions is None else regions.named_parts()
+        parts.append({key: vector.tobytes() for key, vector in found.items()})
+    for key in parts[0].keys() | parts[1].keys():
+        if parts[0].get(key) != parts[1].get(key):
+            differs[key[1], key[2]] = True
+    if earlier is None and later is None:
+        return differs
+    side = (earlier or later).cell_lat  # type: ignore[union-attr]
+    names = sorted({name for regions in (earlier, later) if regions for name in regions.names})
+    labels = [
+        np.zeros((shape_cell[0] * side, shape_cell[1] * side), np.intp) if regions is None else regions.renamed(names)
+        for regions in (earlier, later)
+    ]
+    moved = labels[0] != labels[1]
+    return np.asarray(differs | moved.reshape(shape_cell[0], side, shape_cell[1], side).any(axis=(1, 3)))
 
 
 def offset_of(earlier: GridGeometry, later: GridGeometry) -> tuple[int, int]:
@@ -126,4 +159,11 @@ def grow_grid(grid: EmbeddingGrid, top: int = 0, right: int = 0, bottom: int = 0
     geometry = replace(
         at, shape_cell=valid.shape, origin_l0=(at.origin_l0[0] - left * cell, at.origin_l0[1] - top * cell)
     )
-    return replace(grid, vectors=vectors, valid=valid, geometry=geometry)
+    regions = grid.regions
+    if regions is not None:
+        rows, cols = (
+            np.pad(np.arange(count), pad, mode="symmetric") for count, pad in zip(at.shape_cell, around, strict=True)
+        )
+        margin = [(before * at.cell_lat, after * at.cell_lat) for before, after in around]
+        regions = regions.taken(rows, cols, np.pad(regions.labels, margin, mode="symmetric"))
+    return replace(grid, vectors=vectors, valid=valid, geometry=geometry, regions=regions)

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import ExportError, GridError
 from ..geometry import GridGeometry
+from .class_regions import ClassRegions
 from .features import Wanted
 from .grid import EmbeddingGrid
 
@@ -26,6 +27,9 @@ SUFFIXES = (".npz", ".h5", ".safetensors")
 
 _FACTS = "ssldiff_grid"
 """Attribute or metadata entry with a grid's facts as JSON."""
+
+_REGIONS = "region_"
+"""How the names of the arrays of class regions begin."""
 
 
 def read_grid(path: str | Path, bare: Wanted | None = None) -> EmbeddingGrid:
@@ -81,12 +85,15 @@ def _write_h5(grid: EmbeddingGrid, path: Path) -> None:
         coords = file.create_dataset("coords", data=np.round(corners).astype(np.int64))
         coords.attrs.update(attributes)
         file.attrs[_FACTS] = _facts(grid)
+        for name, array in _region_arrays(grid).items():
+            file.create_dataset(name, data=array, compression="gzip")
 
 
 def _write_safetensors(grid: EmbeddingGrid, path: Path) -> None:
     from safetensors.numpy import save_file
 
-    arrays = {"grid": np.array(grid.vectors), "valid": np.array(grid.valid)}
+    regions = {name: np.array(array) for name, array in _region_arrays(grid).items()}
+    arrays = {"grid": np.array(grid.vectors), "valid": np.array(grid.valid), **regions}
     save_file(arrays, path, metadata={_FACTS: _facts(grid)})
 
 
@@ -101,6 +108,7 @@ def _read_h5(path: Path) -> EmbeddingGrid:
         with h5py.File(path, "r") as file:
             text = file.attrs.get(_FACTS)
             features, coords = file["features"][()], file["coords"][()]
+            regions = {name: file[name][()] for name in file if name.startswith(_REGIONS)}
     except (OSError, KeyError, ValueError) as error:
         raise GridError(asked, f"it is broken or something else: {error}") from error
     if text is None:
@@ -118,7 +126,7 @@ def _read_h5(path: Path) -> EmbeddingGrid:
     vectors = np.zeros((*geometry.shape_cell, features.shape[1]), dtype=np.float32)
     valid = np.zeros(geometry.shape_cell, dtype=bool)
     vectors[cells[:, 0], cells[:, 1]], valid[cells[:, 0], cells[:, 1]] = features, True
-    return EmbeddingGrid(vectors, valid, **facts)
+    return EmbeddingGrid(vectors, valid, **facts, regions=_regions(asked, regions))
 
 
 def _read_arrays(path: Path, bare: Wanted | None) -> EmbeddingGrid:
@@ -134,7 +142,7 @@ def _read_arrays(path: Path, bare: Wanted | None) -> EmbeddingGrid:
         )  # fmt: skip
     valid = arrays.get("valid", np.ones(vectors.shape[:2], dtype=bool)).astype(bool)
     if text is not None:
-        return EmbeddingGrid(vectors, valid, **_parsed(asked, text))
+        return EmbeddingGrid(vectors, valid, **_parsed(asked, text), regions=_regions(asked, arrays))
     if bare is None:
         raise GridError(
             asked, "it says neither which encoder made it nor its pixel size", "a grid belongs to an encoder",
@@ -153,7 +161,7 @@ def _load_arrays(path: Path, asked: str) -> tuple[dict[str, np.ndarray], str | N
         if path.suffix.lower() == ".npy":
             return {"grid": np.load(path, allow_pickle=False)}, None
         with safe_open(path, framework="np") as file:
-            names = [name for name in ("grid", "valid") if name in file.keys()]  # noqa: SIM118
+            names = [name for name in file.keys() if name in ("grid", "valid") or name.startswith(_REGIONS)]  # noqa: SIM118
             return {name: file.get_tensor(name) for name in names}, (file.metadata() or {}).get(_FACTS)
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise GridError(asked, f"it is broken or something else: {error}") from error
@@ -177,6 +185,17 @@ def _parsed(asked: str, text: str) -> dict[str, Any]:
         }  # fmt: skip
     except (ValueError, TypeError, KeyError) as error:
         raise GridError(asked, f"a part is missing or malformed: {error}") from error
+
+
+def _region_arrays(grid: EmbeddingGrid) -> dict[str, np.ndarray]:
+    return {} if grid.regions is None else grid.regions.to_arrays()
+
+
+def _regions(asked: str, arrays: Mapping[str, np.ndarray]) -> ClassRegions | None:
+    try:
+        return ClassRegions.from_arrays(arrays)
+    except (ValueError, TypeError, KeyError) as error:
+        raise GridError(asked, f"a part of its regions is missing or malformed: {error}") from error
 
 
 def _replacing(path: Path, write: Callable[[Path], None]) -> None:

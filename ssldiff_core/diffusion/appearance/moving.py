@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,10 +38,19 @@ def move_grid(grid: EmbeddingGrid, before: Floats, after: Floats, amount: float 
     if not np.isfinite(amount):
         raise SettingsError("move a grid to another appearance", f"the amount is {amount}", "1 goes the whole way")
     first, last = (vectors.reshape(-1, grid.dim).mean(axis=0, dtype=np.float64) for vectors in (before, after))
-    length = np.linalg.norm(grid.vectors, axis=2, keepdims=True)
-    moved = grid.vectors + amount * (last - first)
-    moved *= length / np.maximum(np.linalg.norm(moved, axis=2, keepdims=True), 1e-12)
-    return grid.with_vectors(moved.astype(np.float32))
+    shift = amount * (last - first)
+    regions = grid.regions
+    moved = grid.with_vectors(_shifted(grid.vectors, shift))
+    return moved if regions is None else replace(moved, regions=regions.mapped(_shifted(regions.vectors, shift)))
+
+
+def _shifted(vectors: NDArray[np.float32], shift: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Vectors (…, dim) moved, as long as they were."""
+    moved = vectors + shift
+    moved *= np.linalg.norm(vectors, axis=-1, keepdims=True) / np.maximum(
+        np.linalg.norm(moved, axis=-1, keepdims=True), 1e-12
+    )
+    return moved.astype(np.float32)
 
 
 def read_cells(image: NDArray[np.uint8], cell_px: int) -> NDArray[np.uint8]:
