@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import GridError
+from .moments import frechet_of_moments, moments_of
 
 
 def frechet_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
@@ -28,17 +29,4 @@ def frechet_distance(first: NDArray[np.floating], second: NDArray[np.floating]) 
         )  # fmt: skip
     if not all(np.isfinite(features).all() for features in sets):
         raise GridError("measure a Fréchet distance", "some features are not finite", "features are finite numbers")
-    means = [features.mean(axis=0) for features in sets]
-    covariances = [np.atleast_2d(np.cov(features, rowvar=False)) for features in sets]
-    root = _square_root(covariances[0])
-    # tr((C₁ C₂)^½) is the sum of the roots of the eigenvalues of C₁^½ C₂ C₁^½, which is symmetric.
-    eigenvalues = np.linalg.eigvalsh(root @ covariances[1] @ root)
-    cross = np.sqrt(np.clip(eigenvalues, 0.0, None)).sum()
-    distance = np.square(means[0] - means[1]).sum() + sum(np.trace(part) for part in covariances) - 2.0 * cross
-    return float(max(distance, 0.0))
-
-
-def _square_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The symmetric square root of a positive semidefinite matrix."""
-    values, vectors = np.linalg.eigh(matrix)
-    return np.asarray((vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T)
+    return frechet_of_moments(moments_of(sets[0]), moments_of(sets[1]))
