@@ -17,7 +17,7 @@ from .questions import NeedsAnswer
 from .theme import page_theme as page_theme
 from .workspace import Workspace
 
-STYLES = ("base", "shell", "stage", "palette", "start", "compare", "documents", "gradio")
+STYLES = ("base", "shell", "stage", "palette", "start", "compare", "documents", "models", "tabs", "gradio")
 SETTING_NOTES = {
     "seed": "Same seed, same image; another gives a variation.",
     "steps": "More are finer and slower; 20 is usually enough.",
@@ -51,6 +51,7 @@ def build_page(workspace: Workspace) -> gr.Blocks:
             viewer = components.viewer()
             with gr.Column(elem_id="side"):
                 components.palette()
+                components.ways()
                 seed, steps, guidance, button = _generate_panel()
         _connect(page, workspace, document_id, viewer, [seed, steps, guidance], button)
     return page

@@ -105,6 +105,7 @@ def _general() -> list[EncoderSpec]:
             "dinov3-sat-large", "vit_large_patch16_dinov3", "sat493m", 1024, 256, licence="DINOv3 License",
             pixel_sizes_m=(0.3, 1.0), domain="satellite imagery, 0.6 m", **_SATELLITE,
         ),
+        _from_timm("dino-vit-b16", "vit_base_patch16_224", "dino", 768, 224),
         _from_timm(
             "vit-b16", "vit_base_patch16_224", "augreg2_in21k_ft_in1k", 768, 224,
             mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5),

@@ -24,6 +24,8 @@ from .spec import ModelSpec, write_model_spec
 CELL_PX = 256
 """Canvas pixels along a cell: both families were trained on patches of 256 px."""
 
+_SCHEDULE = "scheduler/scheduler_config.json"
+
 PIXEL_SIZE_M = 0.5e-6
 """Where nothing else is known: 20×, as most of these models."""
 
@@ -111,7 +113,7 @@ def adopt_pixcell(
         if find_source(sources[name]) is None:
             if not download:
                 raise missing_source(sources[name])
-            fetch_source(sources[name])
+            fetch_source(sources[name], beside=(_SCHEDULE,) if name == "denoiser" else ())
     network = find_source(sources["denoiser"])
     assert network is not None, "it was found or fetched"
     try:
@@ -149,7 +151,7 @@ def _write_schedule(found: Path, folder: Path) -> None:
     from diffusers import DDPMScheduler
 
     schedule = {"num_train_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02, "beta_schedule": "linear"}
-    file = found / "scheduler_config.json"
+    file = found / Path(_SCHEDULE).name
     if file.is_file():
         given = json.loads(file.read_text(encoding="utf-8"))
         schedule |= {name: given[name] for name in schedule if name in given}

@@ -1,6 +1,8 @@
 """Models that others published: the facts that their files do not hold, and where to ask for them.
 
-None of these weights has been run here. Facts are of the authors' papers, code and model cards.
+None of these weights has been run here. Facts are of the authors' papers, code and model cards. Where these leave a
+gap: the paper's NAIP model names its encoder as a ViT-B/16 and its configuration says DINO, but not on which images it
+was trained; DINO's own is taken. PixCell's card has named two licences (Apache-2.0, CC-BY-NC-ND-4.0): its page tells.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ class Published:
         licence: of the weights, as far as their authors say.
         paper: what to cite.
         source: where the weights are: a page, or a repository on the hub.
+        cell_px: canvas pixels along a cell.
     """
 
     id: str
@@ -38,6 +41,7 @@ class Published:
     licence: str
     paper: str
     source: str
+    cell_px: int = 256
 
     @property
     def how_to_get(self) -> str:
@@ -56,8 +60,8 @@ def _lrdm(id: str, domain: str, encoder_id: str, pixel_size_m: float) -> Publish
 
 def _pixcell(id: str, guidance_scale: float, source: str) -> Published:
     return Published(
-        id, "pixcell", "H&E histology, pan-cancer", "uni2-h", 0.5e-6, guidance_scale, "non-commercial, gated",
-        PIXCELL_PAPER, source,
+        id, "pixcell", "H&E histology, pan-cancer", "uni2-h", 0.5e-6, guidance_scale, "see its page", PIXCELL_PAPER,
+        source,
     )  # fmt: skip
 
 
@@ -65,7 +69,7 @@ PUBLISHED = (
     _lrdm("brca-20x", "H&E histology, breast (TCGA-BRCA)", "hipt-vits16", 0.5e-6),
     _lrdm("brca-5x", "H&E histology, breast (TCGA-BRCA)", "ctranspath", 2e-6),
     _lrdm("crc-20x", "H&E histology, colon (TCGA-CRC)", "phikon", 0.5e-6),
-    _lrdm("naip", "aerial images (NAIP)", "vit-b16", 1.0),
+    _lrdm("naip", "aerial images (NAIP)", "dino-vit-b16", 1.0),
     _pixcell("pixcell-256", 2.0, "StonyBrook-CVLab/PixCell-256"),
     _pixcell("pixcell-1024", 1.2, "StonyBrook-CVLab/PixCell-1024"),
 )

@@ -71,8 +71,12 @@ def fetch_command(place: str) -> str:
     return hub.command if hub and not place.startswith((".", "/")) else f"look for the folder {place}"
 
 
-def fetch_source(place: str) -> Path:
+def fetch_source(place: str, *, beside: tuple[str, ...] = ()) -> Path:
     """Download a place of the hub into its cache, because the user asked for it.
+
+    Args:
+        place: ``owner/name[@revision][:folder]``.
+        beside: further files of the repository to fetch where it has them, e.g. the noise schedule.
 
     Raises:
         ModelError: where the hub refuses or cannot be reached, with the command and what stands in the way.
@@ -82,7 +86,7 @@ def fetch_source(place: str) -> Path:
         raise missing_source(place)
     from huggingface_hub import snapshot_download
 
-    wanted = [f"{hub.part}/*.json", f"{hub.part}/*.safetensors"] if hub.part else None
+    wanted = [f"{hub.part}/*.json", f"{hub.part}/*.safetensors", *beside] if hub.part else None
     try:
         snapshot_download(hub.repo, revision=hub.revision, allow_patterns=wanted)
     except Exception as error:  # the hub's client and its transport raise many kinds

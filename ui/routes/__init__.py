@@ -8,6 +8,7 @@ from ..workspace import Workspace
 from .document_routes import document_routes
 from .file_routes import file_routes
 from .image_routes import image_routes
+from .model_routes import model_routes
 from .palette_routes import palette_routes
 from .result_routes import result_routes
 from .scene_routes import scene_routes
@@ -19,6 +20,9 @@ from .strokes import stroke_routes
 def add_routes(app: FastAPI, workspace: Workspace) -> None:
     """All routes; to be called before Gradio is mounted, which takes every path that is left."""
     add_guards(app)
-    makers = (document_routes, file_routes, palette_routes, result_routes, scene_routes, image_routes, stroke_routes)
+    makers = (
+        document_routes, file_routes, model_routes, palette_routes, result_routes, scene_routes, image_routes,
+        stroke_routes,
+    )  # fmt: skip
     for router in (static_routes(), *(make(workspace) for make in makers)):
         app.include_router(router)

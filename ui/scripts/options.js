@@ -6,6 +6,7 @@ import { icon } from './icons.js';
 import { regionModel, regionPixelSize, setRegion, suggestRegion } from './region.js';
 import { sizeChoice, tooFew } from './sizes.js';
 import { activeJob } from './live.js';
+import { modelsButton } from './models.js';
 import { lassoOptions, pasteOptions } from './lasso-options.js';
 
 const TOOLS = { lasso: lassoOptions, paste: pasteOptions };
@@ -69,6 +70,7 @@ function regionOptions() {
       state.pixelSize = null;
       setRegion(suggestRegion());
     }),
+    modelsButton(),
     sizeChoice(),
     h('span.sd-readout', { id: 'sd-readout' }, region ? readout(region, model, size) : 'Drag on the reference to pick a region.'),
     region && tooFew(region) ? h('span.sd-warn', { id: 'sd-too-few', title: 'Under 4 × 4 cells there is little to compose with' }, '⚠ Under 4 × 4 cells') : null,

@@ -4,6 +4,7 @@ import { ask, attempt, on, read, ServerError, state, url } from './store.js';
 import { showDocument } from './live.js';
 import { fileBrowser, thumbnail } from './browse.js';
 import { documentList } from './documents.js';
+import { modelsButton } from './models.js';
 import { h } from './format.js';
 import { icon } from './icons.js';
 
@@ -16,6 +17,7 @@ export function mountStart(element) {
   on('ready', () => (state.document ? undefined : open()));
   on('document', () => close());
   on('escape', () => state.document && close());
+  on('tab', () => host.hidden || showWay());
   host.addEventListener('dragover', (event) => { event.preventDefault(); host.classList.add('sd-dropping'); });
   host.addEventListener('dragleave', (event) => event.target === host && host.classList.remove('sd-dropping'));
   host.addEventListener('drop', (event) => {
@@ -40,6 +42,14 @@ async function open() {
     h('header', {}, h('div', {}, h('h1', { tabindex: '-1' }, 'Open a scene'), h('p', {}, 'See it as a grid of cells, paint on the grid, and generate a large image that follows it.')), closeButton),
     message, ...sections(library ?? { scenes: [], models: [], recent: [], has_root: false })));
   host.querySelector('h1').focus({ preventScroll: true });
+  showWay();
+}
+
+/** The tab says where a beginning is looked for: a scene to explore, or an empty canvas to paint. */
+function showWay() {
+  host.querySelectorAll('section[data-way]').forEach((part) => { part.dataset.chosen = String(part.dataset.way === state.tab); });
+  const part = state.tab !== 'explore' && host.querySelector(`section[data-way="${state.tab}"]`);
+  if (part) part.scrollIntoView({ block: 'nearest' });
 }
 
 function sections(library) {
@@ -55,9 +65,14 @@ function sections(library) {
       h('div', {},
         section('Your file', uploadBox()),
         library.has_root ? section('Folder on the server', fileBrowser(files, openScene)) : files.length ? section('Uploaded before', fileBrowser(files, openScene)) : null,
-        palettes.length ? section('Empty canvas', canvasForm(palettes)) : null)),
+        palettes.length ? way('paint', section('Empty canvas', h('p', {}, 'Nothing to open: paint with the model\'s own palette.'), canvasForm(palettes))) : null)),
     library.models.length ? null : h('p.sd-empty', {}, 'No model weights are installed: scenes can be looked at, but not read or generated.'),
   ].filter(Boolean);
+}
+
+function way(name, part) {
+  part.dataset.way = name;
+  return part;
 }
 
 const section = (title, ...children) => h('section', {}, h('h2', {}, title), ...children);
@@ -106,7 +121,7 @@ function canvasForm(models) {
   return h('form.sd-row', { onsubmit: (event) => {
     event.preventDefault();
     busy(submit, () => create({ model: model.value, rows: Number(rows.value), cols: Number(cols.value) }));
-  } }, model, rows, '×', cols, h('span', {}, 'cells'), submit);
+  } }, model, rows, '×', cols, h('span', {}, 'cells'), submit, modelsButton());
 }
 
 const openScene = (scene, button) => busy(button, () => create({ scene: scene.id }));
