@@ -169,10 +169,12 @@ def looking(browser: Any, server: Server, **context_options: Any) -> Iterator[Lo
 
 
 def open_and_read(look: Look, name: str = "areas") -> None:
-    """Open a scene of the folder and read the region that is suggested."""
+    """Open a scene of the folder, read the region that is suggested, and go to where it is painted on."""
     look.page.click(f"[data-scene]:has-text('{name}')")
     look.page.click("#sd-read")
-    look.page.wait_for_selector(".sd-swatch")
+    look.page.wait_for_selector(".sd-swatch", state="attached")
+    look.page.click("#sd-tab-paint")
+    look.page.wait_for_selector(".sd-stage[data-tool='brush'] .sd-swatch, .sd-swatch")
 
 
 def cell_centre(look: Look, row: int, col: int, pane: str = "reference") -> tuple[float, float]:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .shell import progress, topbar
-from .stage import painter, palette, viewer
+from .stage import painter, palette, viewer, ways
 
-__all__ = ["painter", "palette", "progress", "topbar", "viewer"]
+__all__ = ["painter", "palette", "progress", "topbar", "viewer", "ways"]

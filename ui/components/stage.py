@@ -1,4 +1,4 @@
-"""The three components of the work itself: tool strip, viewer, palette."""
+"""The components of the work itself: tool strip, viewer, palette, and the panels of the other tabs."""
 
 from __future__ import annotations
 
@@ -25,4 +25,14 @@ def viewer() -> gr.HTML:
 
 def palette() -> gr.HTML:
     """Scatter and swatches."""
-    return shell('<section class="sd-palette" aria-label="Palette"></section>', "palette", "palette")
+    panel = '<section class="sd-palette" id="sd-panel-paint" role="tabpanel" aria-labelledby="sd-tab-paint"></section>'
+    return shell(panel, "palette", "palette")
+
+
+def ways() -> gr.HTML:
+    """What stands in the palette's place while a scene is explored, or an image described."""
+    panels = "".join(
+        f'<section class="sd-panel" id="sd-panel-{name}" role="tabpanel" aria-labelledby="sd-tab-{name}"></section>'
+        for name in ("explore", "describe")
+    )
+    return shell(panels, "explore", "ways")

@@ -4,6 +4,7 @@ import { emit, grid, scene, selectSwatch, setTool, state } from './store.js';
 import { activeJob, cancelJob } from './live.js';
 import { abandonStroke, setSpace } from './gestures.js';
 import { redoEdit, toggleOverlay, undoEdit } from './painter.js';
+import { chooseTab } from './tabs.js';
 import { closeHelp, helpIsOpen, toggleHelp } from './help.js';
 
 const TOOL_KEYS = { h: 'pan', r: 'region', b: 'brush', m: 'rectangle', g: 'fill', i: 'pick', e: 'erase' };
@@ -50,7 +51,7 @@ function pressOnDocument(event, key) {
     return true;
   }
   if (key === '[' || key === ']') return changeBrush(key === ']' ? 1 : -1);
-  if (/^[1-9]$/.test(key)) return selectSwatch(Number(key) - 1), true;
+  if (/^[1-9]$/.test(key)) return takeSwatch(Number(key) - 1);
   if (key === '\\') return toggleOverlay(), true;
   if (key === 'f') return emit('fit'), true;
   if (key === 'v') return nextView();
@@ -58,6 +59,13 @@ function pressOnDocument(event, key) {
   if (key === '+' || key === '=') return emit('zoom', 1.4), true;
   if (key === '-') return emit('zoom', 1 / 1.4), true;
   return false;
+}
+
+/** A swatch is taken to paint with it. */
+function takeSwatch(index) {
+  selectSwatch(index);
+  if (grid() && state.tab !== 'paint') chooseTab('paint');
+  return true;
 }
 
 function changeBrush(by) {

@@ -29,7 +29,7 @@ export function showDocument(body) {
   Object.assign(state, { document: null, layout: null, resultId: null, region: null, swatch: 0, view: 'both', model: null, pixelSize: null });
   state.jobs.clear();
   for (const job of body.jobs ?? []) state.jobs.set(job.id, job);
-  state.tool = body.grid ? 'brush' : 'region';
+  state.tool = body.grid ? (body.scene && !body.layout?.edits ? 'pan' : 'brush') : 'region';
   state.view = body.scene ? 'both' : 'result';
   receiveDocument(body, true);
   emit('tool');
@@ -128,7 +128,7 @@ function receiveDocument(body, first) {
   if (first || isNew || !currentResult()) state.resultId = newest;
   if (newGrid && !first) {
     state.region = null;
-    state.tool = 'brush';
+    state.tool = state.tab === 'paint' ? 'brush' : 'pan';
     emit('tool');
   }
   emit('document', { first, newGrid: Boolean(newGrid) });

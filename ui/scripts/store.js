@@ -5,7 +5,7 @@ export const url = (path) => new URL(path, BASE).href;
 
 const listeners = new Map();
 
-/** Call `handler` whenever `name` is emitted. Names: document, layout, palette, jobs, result, tool, view, hover, region, notice, library, selection. */
+/** Call `handler` whenever `name` is emitted. Names: document, layout, palette, jobs, result, tool, tab, view, hover, region, notice, library, selection. */
 export function on(name, handler) {
   if (!listeners.has(name)) listeners.set(name, new Set());
   listeners.get(name).add(handler);
@@ -21,6 +21,7 @@ export const state = {
   models: [],
   jobs: new Map(),
   tool: 'pan',
+  tab: 'explore', // explore | paint | describe
   brush: 1, // cells along the side of the brush
   mode: 'sample',
   strength: 1,

@@ -5,6 +5,7 @@ import { documentMenu } from './documents.js';
 import { formatLength, h, whole } from './format.js';
 import { icon } from './icons.js';
 import { toggleHelp } from './help.js';
+import { mountTabs } from './tabs.js';
 
 const THEME_KEY = 'ssldiff-theme';
 
@@ -25,8 +26,9 @@ export function mount(element) {
   const facts = h('span.sd-facts');
   const pixel = pixelSizeButton();
   const connection = h('span.sd-connection', { role: 'status' });
+  host.append(h('span.sd-brand', {}, h('span.sd-mark', { 'aria-hidden': 'true' }), 'ssldiff'));
+  mountTabs(host);
   host.append(
-    h('span.sd-brand', {}, h('span.sd-mark', { 'aria-hidden': 'true' }), 'ssldiff'),
     h('button', { type: 'button', id: 'sd-open', html: `${icon('open', 17)}<span>Open</span>`, title: 'Open a scene or another document', onclick: () => emit('start') }),
     name, documentMenu(), pixel.element, facts, h('span.sd-spring'), connection, userBadge(),
     h('button.sd-icon', { type: 'button', title: 'Light or dark', 'aria-label': 'Light or dark', html: icon('theme'), onclick: () => {

@@ -1,0 +1,34 @@
+// The panel of the tab Explore: what to do next on the way from a scene to its variations.
+
+import { currentResult, emit, grid, on, scene, state } from './store.js';
+import { available, mountDescribe } from './describe.js';
+import { activeJob } from './live.js';
+import { h } from './format.js';
+
+const STEPS = [
+  ['Open a slide or a scene', 'A demo scene, a file of your own, or one from the server\'s folder.'],
+  ['Pick a region and read it', 'Drag on the reference; the region is read into a grid of cells.'],
+  ['Draw it', 'The model draws a new image of the same layout. Another seed gives a variation.'],
+];
+
+/** @param {HTMLElement} element  of the component */
+export function mount(element) {
+  const explore = element.querySelector('#sd-panel-explore');
+  const way = h('ol.sd-way', { 'aria-label': 'The way to an image' });
+  explore.append(h('h2', {}, 'Explore'), way);
+  const show = () => {
+    const done = !state.document || !scene() ? 0 : !grid() ? 1 : !currentResult() ? 2 : 3;
+    way.hidden = done === 3;
+    way.replaceChildren(...STEPS.map(([title, text], index) => step(title, text, index, done)));
+  };
+  for (const name of ['document', 'result', 'jobs']) on(name, show);
+  show();
+  const describe = element.querySelector('#sd-panel-describe');
+  if (available) mountDescribe(describe);
+}
+
+function step(title, text, index, done) {
+  const current = index === done && !activeJob('encode') && !activeJob('generate');
+  const action = current && index === 0 ? h('button', { type: 'button', onclick: () => emit('start') }, 'Open a scene') : null;
+  return h(`li${index < done ? '.sd-done' : ''}`, { 'aria-current': current ? 'step' : undefined }, h('strong', {}, title), index === done ? h('span', {}, text) : null, action);
+}
