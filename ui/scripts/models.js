@@ -37,7 +37,7 @@ function table(title, heads, rows, cells) {
 /** The row of a table; where something is not here, a second row with the way to it, closed at first. */
 function lines(row, cells, width) {
   const [name, ...others] = cells;
-  const way = row.present ? null : h('tr.sd-way', { hidden: true }, h('td', { colspan: String(width) }, ...commands(row.how_to_get)));
+  const way = row.present ? null : h('tr.sd-how', { hidden: true }, h('td', { colspan: String(width) }, ...commands(row.how_to_get)));
   const here = row.present ? h('span.sd-present', {}, 'yes') : h('button', { type: 'button', 'aria-expanded': 'false', 'aria-label': `How to get ${row.id}`, onclick: (event) => {
     way.hidden = !way.hidden;
     event.currentTarget.setAttribute('aria-expanded', String(!way.hidden));
