@@ -76,7 +76,7 @@ def _radii(distances: NDArray[np.float32], k: int) -> NDArray[np.float32]:
 
 def _squared(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
     squares = (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1)[None, :]
-    found = np.maximum(squares - 2.0 * (x @ y.T), 0.0)
+    found: NDArray[np.float32] = np.maximum(squares - 2.0 * (x @ y.T), 0.0)
     if x is y:
         np.fill_diagonal(found, 0.0)
     return found
