@@ -28,8 +28,9 @@ _DESCRIPTION = """\
 Draw the image that a grid of embeddings describes. The model follows from the grid: the one that was trained with the
 grid's encoder.
 
-The suffix of the output decides its format: .png, or .ome.tif for a pyramid with its pixel size. Give -o more than
-one file to write several formats of one image. Beside each lies a manifest, <output>.manifest.json, from which
+The suffix of the output decides its format: .png; .ome.tif or .tif for a pyramid with its pixel size (a GeoTIFF where
+the grid's scene has a place on the Earth); .cog.tif for a cloud-optimised GeoTIFF; .dzi or .dzi.zip for Deep Zoom. Give
+-o more than one file to write several formats of one image. Beside each lies a manifest, <output>.manifest.json, from which
 `ssldiff replay` makes the same image again. Images are marked SYNTHETIC."""
 
 _EXAMPLES = """\
@@ -53,7 +54,7 @@ def add_command(commands: Commands) -> None:
         nargs="+",
         required=True,
         metavar="FILE",
-        help=".png, .ome.tif or .tif; several are fine",
+        help=".png, .ome.tif, .tif, .cog.tif, .dzi or .dzi.zip; several are fine",
     )
     parser.add_argument("--seed", type=int, default=0, help="another seed, another image of the same grid (0)")
     parser.add_argument("--steps", type=int, metavar="N", help="denoising steps; more is slower and finer (20)")

@@ -20,8 +20,6 @@ from ..errors import ManifestError
 from ..geometry import GridGeometry
 from ..provenance import NOTICE
 
-SOFTWARE = "ssldiff (SYNTHETIC image)"
-
 NAMESPACE = "ssldiff/manifest"
 """Of the OME annotation that holds the description."""
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from ..provenance import NOTICE
-from .embedding import NAMESPACE, SOFTWARE
+from .embedding import NAMESPACE
+from .marks import SOFTWARE, xmp_tag
 from .pixels import TILE_PX, PixelSource, Pyramid
+from .place import Place
 
 _CLASSIC_BYTES = 2**32 - 2**26
 """A classic TIFF ends before 4 GiB; what may pass this becomes a BigTIFF."""
@@ -18,7 +21,10 @@ _CLASSIC_BYTES = 2**32 - 2**26
 def write_ome_tiff(
     path: Path, source: PixelSource, description: str, pixel_size_m: float, quality: int | None = None
 ) -> None:
-    """OME-TIFF: physical size in OME-XML, smaller levels in SubIFDs, the description as an annotation."""
+    """OME-TIFF: physical size in OME-XML, smaller levels in SubIFDs, the description as an annotation.
+
+    The smaller levels also stand in the chain of pages, so that OpenSlide, which looks nowhere else, finds them too.
+    """
     metadata = {
         "axes": "YXS",
         "Name": "SYNTHETIC image by ssldiff",
@@ -32,14 +38,20 @@ def write_ome_tiff(
         "CommentAnnotation": {"Namespace": NAMESPACE, "Value": description},
     }
     pyramid = Pyramid(source, path.parent)
-    _write(path, pyramid, pixel_size_m, quality, {"metadata": metadata, "subifds": len(pyramid.shapes) - 1}, ome=True)
+    first = {"metadata": metadata, "subifds": len(pyramid.shapes) - 1, "extratags": [xmp_tag()]}
+    _write(path, pyramid, pixel_size_m, quality, first, ome=True)
+    _chain_levels(path)
 
 
 def write_tiff(
-    path: Path, source: PixelSource, description: str, pixel_size_m: float, quality: int | None = None
-) -> None:
-    """Plain pyramid: one page a level, resolution in tags, the description in the first page."""
-    first = {"metadata": None, "description": description.encode()}
+    path: Path, source: PixelSource, description: str, pixel_size_m: float, quality: int | None = None,
+    place: Place | None = None,
+) -> None:  # fmt: skip
+    """Plain pyramid: one page a level, resolution in tags, the description in the first page; a GeoTIFF where the
+    result has a place.
+    """
+    tags = [xmp_tag(), *(place.tags() if place else [])]
+    first = {"metadata": None, "description": description.encode(), "extratags": tags}
     _write(path, Pyramid(source, path.parent), pixel_size_m, quality, first, ome=False)
 
 
@@ -55,9 +67,29 @@ def _write(
             per_cm = 0.01 / pixel_size_m * shape[1] / width
             tiff.write(
                 pyramid.tiles(level), shape=(*shape, 3), dtype="uint8", tile=(TILE_PX, TILE_PX),
-                resolution=(per_cm, per_cm), resolutionunit="CENTIMETER", software=SOFTWARE, **_compression(quality),
-                **(first if level == 0 else {"metadata": None, "subfiletype": 1}),
+                resolution=(per_cm, per_cm), resolutionunit="CENTIMETER", software=SOFTWARE,
+                **_compression(quality), **(first if level == 0 else {"metadata": None, "subfiletype": 1}),
             )  # fmt: skip
+
+
+def _chain_levels(path: Path) -> None:
+    """Let the first page and each SubIFD name the next as the page that follows."""
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages.first
+        offsets = [page.offset, *(page.subifds or ())]
+        form = tiff.tiff
+    with path.open("r+b") as file:
+        for here, following in pairwise(offsets):
+            file.seek(here)
+            count = int.from_bytes(file.read(form.tagnosize), _order(form))
+            file.seek(here + form.tagnosize + count * form.tagsize)
+            file.write(following.to_bytes(form.offsetsize, _order(form)))
+
+
+def _order(form: Any) -> Any:
+    return "little" if form.byteorder == "<" else "big"
 
 
 def _compression(quality: int | None) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from ssldiff_core.export.pixels import ArraySource, Pyramid, halve, pyramid_shap
 from ssldiff_core.geometry import Box, GridGeometry
 from ssldiff_core.scenes import ArrayScene, open_scene
 
+IMAGES = [suffix for suffix in SUFFIXES if ".dzi" not in suffix]
+"""Those that are read back as a scene; Deep Zoom has a file of its own."""
+
 
 @dataclass(frozen=True)
 class Account:
@@ -37,7 +40,7 @@ def picture(width: int = 701, height: int = 517) -> np.ndarray:
 
 
 @pytest.mark.parametrize("pixel_size_m", [2.5e-7, 5e-7, 5e-3, 0.3])
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", IMAGES)
 def test_what_is_written_is_read_back(tmp_path: Path, suffix: str, pixel_size_m: float) -> None:
     path = write_image(tmp_path / f"a{suffix}", picture(), Account(), pixel_size_m=pixel_size_m)
     assert read_manifest(path) == Account().to_json()
@@ -47,11 +50,12 @@ def test_what_is_written_is_read_back(tmp_path: Path, suffix: str, pixel_size_m:
         assert scene.synthetic
         assert scene.warnings == ()
         assert (scene.read(Box(0, 0, 701, 517)) == picture()).all()
-        assert [level.downsample for level in scene.levels] == ([1] if suffix == ".png" else [1, 2, 4])
+        wanted = [1] if suffix == ".png" else [1, 2, 4]
+        assert [level.downsample for level in scene.levels] == pytest.approx(wanted, rel=0.01)
     assert sorted(p.name for p in tmp_path.iterdir()) == [path.name, manifest_path(path).name]
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", IMAGES)
 def test_the_manifest_survives_without_the_file_beside(tmp_path: Path, suffix: str) -> None:
     path = write_image(tmp_path / f"a{suffix}", picture(), Account(), pixel_size_m=5e-7)
     manifest_path(path).unlink()
@@ -73,7 +77,7 @@ def test_the_manifest_beside_serves_where_the_image_lost_its_own(tmp_path: Path)
 def test_a_manifest_too_large_for_a_file_stands_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ssldiff_core.export.embedding._MAX_INSIDE", 1000)
     large = Account("x" * 2000)
-    for suffix in SUFFIXES:
+    for suffix in IMAGES:
         path = write_image(tmp_path / f"a{suffix}", picture(), large, pixel_size_m=5e-7)
         assert read_manifest(path) == large.to_json()
         manifest_path(path).unlink()
@@ -98,7 +102,6 @@ def test_other_programs_see_the_mark_and_the_pixel_size(tmp_path: Path) -> None:
     write_image(tmp_path / "a.ome.tif", picture(), Account(), pixel_size_m=5e-7)
     with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
         assert tiff.is_ome
-        assert len(tiff.pages) == 1
         assert len(tiff.pages.first.subifds) == 2
         assert "SYNTHETIC" in tiff.pages.first.software
         assert [level.shape for level in tiff.series[0].levels] == [(517, 701, 3), (259, 351, 3), (130, 176, 3)]
@@ -109,7 +112,7 @@ def test_other_programs_see_the_mark_and_the_pixel_size(tmp_path: Path) -> None:
         assert image.info["dpi"][0] == pytest.approx(50_800)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", IMAGES)
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     files = [
         write_image(tmp_path / f"{name}{suffix}", picture(), Account(), pixel_size_m=5e-7).read_bytes() for name in "ab"
@@ -117,7 +120,7 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, suffix: str) -> 
     assert files[0] == files[1]
 
 
-@pytest.mark.parametrize("suffix", [".tif", ".ome.tif"])
+@pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".cog.tif"])
 def test_jpeg_inside_keeps_the_colours(tmp_path: Path, suffix: str) -> None:
     path = write_image(tmp_path / f"a{suffix}", picture(), Account(), pixel_size_m=5e-7, quality=90)
     with open_scene(path) as scene:
@@ -126,7 +129,7 @@ def test_jpeg_inside_keeps_the_colours(tmp_path: Path, suffix: str) -> None:
             assert np.abs(scene.read(Box(0, 0, 701, 517), size_px=size) - expected).mean() < 9
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", IMAGES)
 def test_a_scene_is_written_like_its_pixels(tmp_path: Path, suffix: str) -> None:
     geometry = GridGeometry((4, 5), 5e-7, origin_l0=(1000.0, 2000.0))
     arguments = {"manifest": Account(), "pixel_size_m": 5e-7, "geometry": geometry}
@@ -207,14 +210,14 @@ def test_an_error_on_the_way_leaves_the_old_file(tmp_path: Path) -> None:
                 raise ValueError("no more")
             return super()._read_level(level, x, y, width, height)
 
-    for suffix in SUFFIXES:
+    for suffix in IMAGES:
         path = write_image(tmp_path / f"a{suffix}", picture(), Account(), pixel_size_m=1.0)
         before = path.read_bytes()
         with pytest.raises(Exception, match="no more"):
             write_image(path, Broken(picture()), Account("new"), pixel_size_m=1.0)
         assert path.read_bytes() == before
         assert read_manifest(manifest_path(path)) == Account().to_json()
-    assert len(list(tmp_path.iterdir())) == 2 * len(SUFFIXES)
+    assert len(list(tmp_path.iterdir())) == 2 * len(IMAGES)
 
 
 FULL_DISK = """
@@ -238,7 +241,7 @@ except ExportError as error:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no file size limits")
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".ome.tif"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".ome.tif", ".cog.tif", ".dzi.zip"])
 def test_a_file_that_the_system_cuts_short_is_an_error_and_leaves_nothing(tmp_path: Path, suffix: str) -> None:
     """A real refusal while writing: the process may not make files above 300 kB."""
     done = subprocess.run(
@@ -266,9 +269,10 @@ def small_disk(tmp_path: Path):  # type: ignore[no-untyped-def]
     subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".ome.tif"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".ome.tif", ".cog.tif", ".dzi", ".dzi.zip"])
 def test_a_full_disk_is_an_error_and_leaves_nothing(small_disk: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3)).astype(np.uint8)
-    with pytest.raises(ExportError, match="No space left on device"):
+    said = "the file system refused" if suffix == ".cog.tif" else "No space left on device"  # GDAL keeps the reason
+    with pytest.raises(ExportError, match=said):
         write_image(small_disk / f"a{suffix}", noise, Account(), pixel_size_m=1.0)
     assert not list(small_disk.iterdir())
