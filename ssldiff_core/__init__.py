@@ -53,9 +53,11 @@ if TYPE_CHECKING:
     from .layouts import Blend as Blend
     from .layouts import Copy as Copy
     from .layouts import Erase as Erase
+    from .layouts import EraseRegion as EraseRegion
     from .layouts import Fill as Fill
     from .layouts import Layout as Layout
     from .layouts import Paint as Paint
+    from .layouts import PaintRegion as PaintRegion
     from .layouts import Palette as Palette
     from .layouts import Swatch as Swatch
     from .layouts import Vary as Vary
@@ -88,10 +90,12 @@ _HOMES = {
     "Palette": "layouts",
     "Swatch": "layouts",
     "Paint": "layouts",
+    "PaintRegion": "layouts",
     "Fill": "layouts",
     "Blend": "layouts",
     "Copy": "layouts",
     "Erase": "layouts",
+    "EraseRegion": "layouts",
     "Vary": "layouts",
     "apply_edits": "layouts",
     "palette_from_grid": "layouts",

@@ -2,7 +2,20 @@
 
 from .apply import apply_edits
 from .clustering import palette_from_grid, swatch_from_cells
-from .edits import Blend, Copy, Edit, Erase, Fill, Paint, Paste, Vary, edit_from_json, edit_to_json
+from .edits import (
+    Blend,
+    Copy,
+    Edit,
+    Erase,
+    EraseRegion,
+    Fill,
+    Paint,
+    PaintRegion,
+    Paste,
+    Vary,
+    edit_from_json,
+    edit_to_json,
+)
 from .layout import Layout, empty_layout, label_map
 from .mixing import mix_swatches, nearest_cells
 from .palette import Palette
@@ -14,9 +27,11 @@ __all__ = [
     "Copy",
     "Edit",
     "Erase",
+    "EraseRegion",
     "Fill",
     "Layout",
     "Paint",
+    "PaintRegion",
     "Palette",
     "Paste",
     "Swatch",

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..embeddings.class_regions import TRANSITION_LAT
 from ..embeddings.grid import EmbeddingGrid
 from ..errors import LayoutError
 from .chance import draw_normal, draw_uniform, pick_index
 from .directions import nearest_direction, slerp, turn
-from .edits import Cells, Copy, Edit, Erase, Fill, Paste, Stroke, Vary
+from .edits import Cells, Copy, Edit, Erase, EraseRegion, Fill, PaintRegion, Paste, Stroke, Vary
+from .fine import ERASED, FineCells, FineState, FlatCells, fine_of, flatten, touched_cells
 from .palette import Palette
+from .shapes import cover
 from .swatch import Swatch
 
 _MAX_TURN = 0.35
@@ -22,32 +25,43 @@ _MAX_TURN = 0.35
 @dataclass(frozen=True, eq=False)
 class CellValues:
     """What some cells hold: ``rows``, ``cols`` (n,) int64, ``vectors`` (n, dim) float32, ``valid`` (n,) bool and
-    ``painted`` (n,) object: the id of the swatch painted last, or None."""
+    ``painted`` (n,) object: the id of the swatch painted last, or None; ``fine``: the borders within them, None where
+    there are none."""
 
     rows: np.ndarray
     cols: np.ndarray
     vectors: np.ndarray
     valid: np.ndarray
     painted: np.ndarray
+    fine: FineCells | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class GridState:
-    """A grid amid edits: ``vectors`` (rows, cols, dim), ``valid`` (rows, cols), ``painted`` (rows, cols) object."""
+    """A grid amid edits: ``vectors`` (rows, cols, dim), ``valid`` (rows, cols), ``painted`` (rows, cols) object, which
+    are those of the ground; ``per_cell`` positions a cell, of which borders over it are made; ``fine`` these borders.
+    """
 
     vectors: np.ndarray
     valid: np.ndarray
     painted: np.ndarray
+    per_cell: int
+    fine: FineState | None = None
+    transition_lat: float = TRANSITION_LAT
 
     @classmethod
-    def of(cls, grid: EmbeddingGrid) -> GridState:
+    def of(cls, grid: EmbeddingGrid, per_cell: int | None = None) -> GridState:
         """The state before any edit."""
-        return cls(grid.vectors, grid.valid, np.full(grid.shape_cell, None, dtype=object))
+        per_cell = per_cell or grid.geometry.cell_lat
+        vectors, valid, fine = fine_of(grid, per_cell)
+        transition = TRANSITION_LAT if grid.regions is None else grid.regions.transition_lat
+        return cls(vectors, valid, np.full(grid.shape_cell, None, dtype=object), per_cell, fine, transition)
 
     def at(self, rows: np.ndarray, cols: np.ndarray) -> CellValues:
         """What these cells hold."""
         at = (rows, cols)
-        return CellValues(rows, cols, self.vectors[at], self.valid[at], self.painted[at])
+        fine = None if self.fine is None else self.fine.at(rows, cols, self.per_cell)
+        return CellValues(rows, cols, self.vectors[at], self.valid[at], self.painted[at], fine)
 
     def put(self, values: CellValues) -> GridState:
         """The state with these cells changed; invalid ones hold zeros."""
@@ -57,7 +71,27 @@ class GridState:
         valid[at], painted[at] = values.valid, values.painted
         for array in (vectors, valid, painted):
             array.setflags(write=False)
-        return GridState(vectors, valid, painted)
+        return replace(self, vectors=vectors, valid=valid, painted=painted, fine=self._fine_with(values))
+
+    def _fine_with(self, values: CellValues) -> FineState | None:
+        if self.fine is None and values.fine is None:
+            return None
+        fine = self.fine or FineState.empty(self.valid.shape, self.per_cell)
+        cells = values.fine or FineCells.ground(len(values.rows), self.per_cell)
+        return fine.put(values.rows, values.cols, cells, self.per_cell)
+
+    def flat(self) -> FlatCells:
+        """What cells see of it."""
+        return flatten(self.vectors, self.valid, self.fine, self.per_cell, self.transition_lat)
+
+    def whole(self, rows: np.ndarray, cols: np.ndarray) -> CellValues:
+        """What these cells hold once borders within them are gone: the class that covers most of each takes it all."""
+        values = self.at(rows, cols)
+        if values.fine is None or not values.fine.labels.any():
+            return replace(values, fine=None)
+        flat = self.flat()
+        at = (rows, cols)
+        return CellValues(rows, cols, flat.vectors[at], flat.valid[at], flat.painted(self.painted)[at])
 
 
 def apply_edits(base: EmbeddingGrid, palette: Palette | None, edits: Sequence[Edit]) -> EmbeddingGrid:
@@ -69,10 +103,24 @@ def apply_edits(base: EmbeddingGrid, palette: Palette | None, edits: Sequence[Ed
     """
     if palette is not None:
         palette.check_fits(base)
-    state = GridState.of(base)
+    state = state_after(GridState.of(base), palette, edits)
+    return grid_of(base, state.flat())
+
+
+def state_after(state: GridState, palette: Palette | None, edits: Sequence[Edit]) -> GridState:
+    """The state after all edits, in order.
+
+    Raises:
+        LayoutError: as :func:`apply_edits`.
+    """
     for edit in edits:
         state = state.put(edit_values(state, palette, edit))
-    return base.with_vectors(state.vectors, state.valid)
+    return state
+
+
+def grid_of(base: EmbeddingGrid, flat: FlatCells) -> EmbeddingGrid:
+    """The base with other contents."""
+    return replace(base, vectors=flat.vectors, valid=flat.valid, regions=flat.regions)
 
 
 def edit_values(state: GridState, palette: Palette | None, edit: Edit) -> CellValues:
@@ -83,19 +131,38 @@ def edit_values(state: GridState, palette: Palette | None, edit: Edit) -> CellVa
     """
     if isinstance(edit, Copy):
         return _copy_values(state, edit)
+    if isinstance(edit, PaintRegion | EraseRegion):
+        return _region_values(state, palette, edit)
     if isinstance(edit, Fill) and not edit.cells:
         raise LayoutError("apply a Fill", "its cells were not found yet", "a layout finds them as it applies the edit")
-    before = state.at(*_rows_and_cols(edit.cells, state.valid.shape, type(edit).__name__))
-    if isinstance(edit, Erase):
-        n = len(before.rows)
-        return CellValues(
-            before.rows, before.cols, np.zeros_like(before.vectors), np.zeros(n, bool), np.full(n, None, dtype=object)
-        )
+    rows, cols = _rows_and_cols(edit.cells, state.valid.shape, type(edit).__name__)
     if isinstance(edit, Vary):
-        return _vary_values(state, palette, edit, before)
+        return _vary_values(state, palette, edit, state.at(rows, cols))
+    before = state.whole(rows, cols)
+    if isinstance(edit, Erase):
+        n = len(rows)
+        return CellValues(rows, cols, np.zeros_like(before.vectors), np.zeros(n, bool), np.full(n, None, dtype=object))
     if isinstance(edit, Paste):
         return _paste_values(palette, edit, before)
     return _stroke_values(palette, edit, before)
+
+
+def _region_values(state: GridState, palette: Palette | None, edit: PaintRegion | EraseRegion) -> CellValues:
+    kind = type(edit).__name__
+    shape = (state.valid.shape[0], state.valid.shape[1])
+    coverage = cover(edit.polygons, edit.lines, edit.width_cell, shape, state.per_cell)
+    if coverage is None:
+        raise LayoutError(
+            f"apply a {kind}", "its shapes cover nothing of the canvas", "a region covers a latent or more",
+            f"The canvas is {shape[1]} × {shape[0]} cells",
+        )  # fmt: skip
+    rows, cols, mask = touched_cells(coverage, state.per_cell)
+    before = state.at(rows, cols)
+    fine = before.fine or FineCells.ground(len(rows), state.per_cell)
+    if isinstance(edit, EraseRegion):
+        return replace(before, fine=fine.drawn(mask, ERASED, None))
+    swatch = need_palette(palette, kind).find(edit.swatch)
+    return replace(before, fine=fine.drawn(mask, swatch.id, stroke_vectors(swatch, edit.mode, edit.seed, rows, cols)))
 
 
 def stroke_vectors(swatch: Swatch, mode: str, seed: int, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
@@ -153,7 +220,7 @@ def _copy_values(state: GridState, edit: Copy) -> CellValues:
         )
     row, col = (index.ravel() for index in np.meshgrid(rows, cols, indexing="ij"))
     source = state.at(top + row, left + col)
-    return CellValues(to_row + row, to_col + col, source.vectors, source.valid, source.painted)
+    return replace(source, rows=to_row + row, cols=to_col + col)
 
 
 def _paste_values(palette: Palette | None, edit: Paste, before: CellValues) -> CellValues:
@@ -175,12 +242,28 @@ def _kept(length: int, start: int, target: int, limit: int) -> np.ndarray:
 
 
 def _vary_values(state: GridState, palette: Palette | None, edit: Vary, before: CellValues) -> CellValues:
-    rows, cols = before.rows, before.cols
     relatives = _swatch_relatives(palette, edit, before) if palette else _neighbours(state, edit.seed, before)
-    share = edit.amount * (0.5 + 0.5 * draw_uniform(edit.seed, rows, cols, stream=1))
+    varied = replace(before, vectors=_varied(edit, before, relatives))
+    if before.fine is None:
+        return varied
+    pieces: list[dict[str, np.ndarray]] = [dict(held) for held in before.fine.pieces]
+    for key in sorted({key for held in pieces for key in held}):  # each class by itself
+        at = np.array([index for index, held in enumerate(pieces) if key in held])
+        vectors = np.stack([pieces[index][key] for index in at])
+        painted = np.full(len(at), key, dtype=object)
+        part = CellValues(before.rows[at], before.cols[at], vectors, np.ones(len(at), bool), painted)
+        found = _varied(edit, part, _swatch_relatives(palette, edit, part) if palette else vectors)
+        for index, vector in zip(at.tolist(), found, strict=True):
+            pieces[index][key] = vector
+    return replace(varied, fine=replace(before.fine, pieces=tuple(pieces)))
+
+
+def _varied(edit: Vary, before: CellValues, relatives: np.ndarray) -> np.ndarray:
+    """Vectors on their way to their relatives, with a little noise."""
+    share = edit.amount * (0.5 + 0.5 * draw_uniform(edit.seed, before.rows, before.cols, stream=1))
     moved = slerp(before.vectors, relatives, share)
-    noise = draw_normal(edit.seed, rows, cols, moved.shape[1], stream=2)
-    return CellValues(rows, cols, turn(moved, noise, _MAX_TURN * edit.amount), before.valid, before.painted)
+    noise = draw_normal(edit.seed, before.rows, before.cols, moved.shape[1], stream=2)
+    return turn(moved, noise, _MAX_TURN * edit.amount)
 
 
 def _swatch_relatives(palette: Palette, edit: Vary, before: CellValues) -> np.ndarray:
@@ -188,7 +271,8 @@ def _swatch_relatives(palette: Palette, edit: Vary, before: CellValues) -> np.nd
     swatches = [palette.find(key) for key in edit.swatches] or list(palette.swatches)
     nearest = nearest_direction(before.vectors, np.stack([swatch.mean for swatch in swatches]))
     pairs = zip(before.painted, nearest, strict=True)
-    keys = np.array([swatches[index].id if key is None else key for key, index in pairs], dtype=object)
+    known = {swatch.id for swatch in (*palette.swatches, *palette.retired)}  # a grid may bring regions of others
+    keys = np.array([key if key in known else swatches[index].id for key, index in pairs], dtype=object)
     relatives = np.empty_like(before.vectors)
     for key in set(keys.tolist()):
         here, vectors = keys == key, palette.find(key).vectors

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from ..errors import LayoutError
+from .shapes import Polygon, Ring, checked_lines, checked_polygons
 
 Cells = tuple[tuple[int, int], ...]
 Mode = Literal["sample", "mean", "texture"]
@@ -151,11 +152,51 @@ class Paste:
             )
 
 
-Edit = Paint | Blend | Fill | Copy | Erase | Vary | Paste
+@dataclass(frozen=True)
+class PaintRegion:
+    """Give a swatch to what lies inside shapes, however they run through cells: their outline becomes a border.
+
+    Shapes are in cells, x to the right and y down, the cell (row, col) from (col, row) to (col + 1, row + 1). Each
+    cell that they touch gets a vector of the swatch, beside those of what else lies in it. Shapes of one swatch are
+    one region, without borders where they meet.
+
+    Args:
+        swatch: name or id.
+        polygons: each a list of rings, the outer one first, then holes.
+        lines: strokes of a round brush.
+        width_cell: of that brush, in cells.
+        mode, seed: as for :class:`Paint`.
+    """
+
+    swatch: str
+    polygons: tuple[Polygon, ...] = ()
+    lines: tuple[Ring, ...] = ()
+    width_cell: float = 0.0
+    mode: Mode = "sample"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_shapes(self)
+        _check_drawn(self)
+
+
+@dataclass(frozen=True)
+class EraseRegion:
+    """Leave to the model what lies inside shapes; as :class:`PaintRegion`."""
+
+    polygons: tuple[Polygon, ...] = ()
+    lines: tuple[Ring, ...] = ()
+    width_cell: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_shapes(self)
+
+
+Edit = Paint | Blend | Fill | Copy | Erase | Vary | Paste | PaintRegion | EraseRegion
 Stroke = Paint | Blend | Fill
 """The edits that bring a swatch."""
 
-_KINDS: dict[str, type[Edit]] = {kind.__name__.lower(): kind for kind in (Paint, Blend, Fill, Copy, Erase, Vary, Paste)}
+_KINDS: dict[str, type[Edit]] = {kind.__name__.lower(): kind for kind in get_args(Edit)}
 
 
 def edit_to_json(edit: Edit) -> dict[str, Any]:
@@ -217,13 +258,30 @@ def _check_cells(edit: Any, *, may_be_empty: bool = False) -> None:
 
 
 def _check_stroke(edit: Any) -> None:
+    _check_drawn(edit)
+    _check_share(edit, "strength")
+
+
+def _check_drawn(edit: Any) -> None:
     kind = type(edit).__name__
     if not isinstance(edit.swatch, str) or not edit.swatch:
         raise LayoutError(f"make a {kind}", f"its swatch is {edit.swatch!r}", "a swatch is given by its name or id")
     if edit.mode not in MODES:
         raise LayoutError(f"make a {kind}", f"its mode is {edit.mode!r}", f"a mode is one of {', '.join(MODES)}")
-    _check_share(edit, "strength")
     object.__setattr__(edit, "seed", _whole_numbers((edit.seed,), 1, kind, "seed")[0])
+
+
+def _check_shapes(edit: Any) -> None:
+    kind, width = type(edit).__name__, edit.width_cell
+    object.__setattr__(edit, "polygons", checked_polygons(edit.polygons, kind))
+    object.__setattr__(edit, "lines", checked_lines(edit.lines, kind))
+    if not edit.polygons and not edit.lines:
+        raise LayoutError(f"make a {kind}", "it has no shape", "it has a polygon or a line")
+    if isinstance(width, bool) or not isinstance(width, int | float) or not 0 <= width < 1e4:
+        raise LayoutError(f"make a {kind}", f"its brush is {width!r} cells wide", "a width is a number from 0")
+    if edit.lines and not width:
+        raise LayoutError(f"make a {kind}", "its brush has no width", "a line is drawn by a brush", "For example 0.5")
+    object.__setattr__(edit, "width_cell", float(width))
 
 
 def _check_share(edit: Any, name: str) -> None:

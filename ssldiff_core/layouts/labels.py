@@ -5,19 +5,47 @@ from __future__ import annotations
 import numpy as np
 
 from .apply import GridState
+from .fine import FlatCells
 from .palette import Palette
 
 
-def state_labels(state: GridState, palette: Palette) -> np.ndarray:
+def state_labels(state: GridState, palette: Palette, flat: FlatCells | None = None) -> np.ndarray:
     """(rows, cols) int64: the index of the swatch painted last, else of the nearest one; -1 where not valid.
 
-    A cell painted with a swatch that was removed or merged since has the nearest of those left.
+    A cell painted with a swatch that was removed or merged since has the nearest of those left. A cell that a border
+    runs through is of the class that covers most of it.
     """
-    dim = state.vectors.shape[2]
-    labels = palette.nearest(state.vectors.reshape(-1, dim)).reshape(state.valid.shape).astype(np.int64)
+    flat = flat or state.flat()
+    return _labels_of(flat.vectors, flat.valid, flat.painted(state.painted), palette)
+
+
+def fine_state_labels(state: GridState, palette: Palette, per_cell: int) -> np.ndarray:
+    """(rows · per_cell, cols · per_cell) int64: as :func:`state_labels`, for every position of the canvas."""
+    ground = _labels_of(state.vectors, state.valid, state.painted, palette)
+    labels = ground.repeat(per_cell, axis=0).repeat(per_cell, axis=1)
+    if state.fine is None:
+        return labels
+    for index, key in enumerate(state.fine.keys):
+        here = state.fine.labels == index + 1
+        if here.any():
+            labels[here] = _class_label(state, palette, key)
+    return labels
+
+
+def _class_label(state: GridState, palette: Palette, key: str) -> int:
+    """The index of a class in the palette; of the nearest swatch where it is gone; -1 for the erased."""
+    known = [index for index, swatch in enumerate(palette.swatches) if swatch.id == key]
+    if known:
+        return known[0]
+    vectors = [held[key] for held in (state.fine.pieces if state.fine else {}).values() if key in held]
+    return int(palette.nearest(np.mean(vectors, axis=0)[None])[0]) if vectors else -1
+
+
+def _labels_of(vectors: np.ndarray, valid: np.ndarray, painted: np.ndarray, palette: Palette) -> np.ndarray:
+    labels = palette.nearest(vectors.reshape(-1, vectors.shape[2])).reshape(valid.shape).astype(np.int64)
     for index, swatch in reversed(list(enumerate(palette.swatches))):
-        labels[state.painted == swatch.id] = index
-    labels[~state.valid] = -1
+        labels[painted == swatch.id] = index
+    labels[~valid] = -1
     return labels
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from ..embeddings.grid import EmbeddingGrid
 from ..errors import LayoutError
 from ..geometry import CELL_PX, GridGeometry
-from .apply import CellValues, GridState, edit_values, need_palette
-from .edits import Blend, Edit, Fill, Paint, Paste, Vary
-from .labels import flood, state_labels
+from .apply import CellValues, GridState, edit_values, grid_of, need_palette, state_after
+from .edits import Blend, Edit, Fill, Paint, PaintRegion, Paste, Vary
+from .fine import FlatCells
+from .labels import fine_state_labels, flood, state_labels
 from .palette import Palette
 
 
@@ -98,13 +99,32 @@ class Layout:
         return self._grid
 
     def labels(self) -> np.ndarray:
-        """(rows, cols) int64: for each cell the index of its swatch in the palette, -1 where not valid."""
-        return state_labels(self._trace.state, need_palette(self.palette, "label map"))
+        """(rows, cols) int64: for each cell the index of its swatch in the palette, -1 where not valid.
+
+        A cell that a border runs through is of the class that covers most of it.
+        """
+        return state_labels(self._trace.state, need_palette(self.palette, "label map"), self._flat)
+
+    def fine_labels(self, per_cell: int | None = None) -> np.ndarray:
+        """(rows · per_cell, cols · per_cell) int64: as :meth:`labels`, where borders run through cells as they do.
+
+        Args:
+            per_cell: positions along a cell, a multiple of its latents, as many by default. Shapes are laid over them
+                anew, so that their outlines are as true as positions are small.
+        """
+        palette, trace = need_palette(self.palette, "label map"), self._trace.state
+        state = trace
+        if per_cell not in (None, trace.per_cell) and trace.fine is not None:
+            state = state_after(GridState.of(self.base, per_cell), palette, self.edits)
+        return fine_state_labels(state, palette, per_cell or trace.per_cell)
+
+    @cached_property
+    def _flat(self) -> FlatCells:
+        return self._trace.state.flat()
 
     @cached_property
     def _grid(self) -> EmbeddingGrid:
-        state = self._trace.state
-        return self.base.with_vectors(state.vectors, state.valid) if self.edits else self.base
+        return grid_of(self.base, self._flat) if self.edits else self.base
 
     @cached_property
     def _trace(self) -> _Trace:
@@ -122,7 +142,7 @@ class Layout:
         if isinstance(edit, Vary) and self.palette is not None:
             keys = edit.swatches or tuple(swatch.id for swatch in self.palette.swatches)
             return replace(edit, swatches=keys)
-        if not isinstance(edit, Paint | Blend | Fill):
+        if not isinstance(edit, Paint | Blend | Fill | PaintRegion):
             return edit
         palette = need_palette(self.palette, type(edit).__name__)
         edit = replace(edit, swatch=palette.find(edit.swatch).id)
@@ -140,7 +160,7 @@ class Layout:
 def _swatch_of(edit: Edit) -> tuple[str, ...]:
     if isinstance(edit, Paste):
         return (edit.block,)
-    return (edit.swatch,) if isinstance(edit, Paint | Blend | Fill) else ()
+    return (edit.swatch,) if isinstance(edit, Paint | Blend | Fill | PaintRegion) else ()
 
 
 def label_map(layout: Layout) -> np.ndarray:
