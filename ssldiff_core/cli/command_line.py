@@ -14,10 +14,13 @@ from .. import __version__
 from ..errors import Cancelled, ModelError, SSLDiffError
 from . import (
     adapt,
+    augment,
     check,
+    check_split,
     convert,
     edit,
     encode,
+    evaluate,
     finish,
     generate,
     import_features,
@@ -26,6 +29,7 @@ from . import (
     regenerate,
     replay,
     serve,
+    study,
     train,
 )
 from .console import Console
@@ -117,6 +121,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ssldiff {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     making = (encode, import_features, adapt, palette, edit, generate, regenerate, finish, replay)
-    for module in (*making, check, models, convert, serve, train):
+    for module in (*making, evaluate, augment, check_split, study, check, models, convert, serve, train):
         module.add_command(commands)
     return parser

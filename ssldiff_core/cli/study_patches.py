@@ -1,0 +1,151 @@
+"""``ssldiff study patches``: real, synthetic and both, at shares of the real training images."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import SettingsError
+from .arguments import Commands, add_parser, parse_count
+from .console import Console
+
+if TYPE_CHECKING:
+    from ..evaluation.augment.manifest import Row
+    from ..evaluation.studies.patches import StudySet, Told
+    from ..evaluation.studies.sets import Protocol
+
+SETS = ("uc_merced", "osteosarcoma", "crc_he", "eurosat")
+STEPS = 6
+
+_DESCRIPTION = """\
+Do synthetic variations improve a classifier of patches over standard augmentation? Arms: real images, synthetic ones,
+both, and both with those variations alone whose label a probe on the real images confirms. A linear probe on the patch
+encoder's embeddings; with --cnn a small network from nothing too. The variations are drawn first, where they are not
+there yet; a killed study goes on. That no test image was seen by encoder or generator is checked by sha256."""
+
+_EXAMPLES = """\
+  ssldiff study patches uc_merced --data data -o patches-uc_merced --cnn
+  ssldiff study patches crc_he --data data -o patches-crc_he --seeds 10
+  ssldiff study patches eurosat --data data -o out --synthetic variations"""
+
+
+def add_command(commands: Commands) -> None:
+    """Add ``patches`` to the studies."""
+    parser = add_parser(commands, "patches", "classifiers of patches", _DESCRIPTION, _EXAMPLES)
+    parser.add_argument("set", choices=SETS, help="which data set")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with the sets and splits.csv")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for all that is made")
+    parser.add_argument("--synthetic", type=Path, metavar="DIR", help="variations that `ssldiff augment` made already")
+    parser.add_argument("--seeds", type=parse_count, default=5, help="draws of the training images (5)")
+    parser.add_argument("--steps", type=parse_count, default=STEPS, help=f"denoising steps of a variation ({STEPS})")
+    parser.add_argument("--workers", type=parse_count, default=1, metavar="N", help="processes that draw (1)")
+    parser.add_argument("--cnn", action="store_true", help="train a small network too, at 10 and 100 %%")
+    parser.add_argument("--cnn-steps", type=parse_count, default=400, metavar="N", help="steps of its training (400)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Carry out ``study patches``."""
+    from ..evaluation.studies.patch_report import LEAST_SEEDS, make_report
+    from ..evaluation.studies.patches import make_set
+    from ..evaluation.studies.sets import PROTOCOLS, digests_seen, load_set, make_rounds, seen_tests
+
+    start, out = time.monotonic(), arguments.output
+    protocol = PROTOCOLS[arguments.set]
+    dataset = load_set(protocol, arguments.data)
+    rounds = make_rounds(protocol, dataset.samples, arguments.seeds)
+    seen = seen_tests(rounds, dataset.samples, digests_seen(arguments.data, protocol.model_id))
+    out.mkdir(parents=True, exist_ok=True)
+    told = follow(console)
+    folder, rows = _variations(arguments, protocol, told)
+    study = make_set(protocol, dataset, rows, folder, rounds)
+    scores = list(_scores(study, arguments, told))
+    facts = _facts(study, rows, arguments)
+    warnings = [
+        f"The round {name} tests on {count} images that encoder and generator were trained on: no fair test"
+        for name, count in seen.items()
+    ]
+    facts["test images seen in training"] = sum(seen.values())
+    if arguments.seeds < LEAST_SEEDS and protocol.rounds != "groups":
+        warnings.append(f"{arguments.seeds} seeds are too few for an interval to be trusted")
+    command = f"ssldiff study patches {arguments.set} --data {arguments.data} -o {out} --seeds {arguments.seeds}"
+    command += " --cnn" if arguments.cnn else ""
+    command += f" --synthetic {shlex.quote(str(arguments.synthetic))}" if arguments.synthetic else ""
+    report = make_report(protocol, scores, command, facts, warnings, time.monotonic() - start)
+    page, record = report.write(out / "study.html")
+    for warning in warnings:
+        console.note(warning)
+    console.report(_text(report.parts, page), {"page": str(page), "record": str(record), **report.to_json()["figures"]})
+    return 0
+
+
+def follow(console: Console) -> Told:
+    """Progress of several phases, each said at its tenths."""
+    said: dict[str, int] = {}
+
+    def told(what: str, done: int, total: int) -> None:
+        tenth = 10 * done // max(1, total)
+        if said.get(what) != tenth:
+            said[what] = tenth
+            console.note(f"{what}: {done} of {total}")
+
+    return told
+
+
+def _variations(arguments: argparse.Namespace, protocol: Protocol, told: Told) -> tuple[Path, list[Row]]:
+    """The folder of the variations and their rows; drawn where none are given."""
+    from ..evaluation.augment.manifest import read_rows
+    from ..evaluation.studies.patches import draw_synthetic
+    from ..evaluation.studies.sets import load_set
+
+    if arguments.synthetic is not None:
+        if not arguments.synthetic.is_dir():
+            raise SettingsError(f"use the variations in {arguments.synthetic}", "there is no such folder")
+        return arguments.synthetic, read_rows(arguments.synthetic)
+    folder = arguments.output / "synthetic"
+    dataset = load_set(protocol, arguments.data)
+    rows = draw_synthetic(protocol, dataset, folder, steps=arguments.steps, workers=arguments.workers, told=told)
+    return folder, rows
+
+
+def _scores(study: StudySet, arguments: argparse.Namespace, told: Told):  # type: ignore[no-untyped-def]
+    from ..evaluation.studies.cnn import Training
+    from ..evaluation.studies.patches import cnn_scores, probe_scores, study_features
+
+    real, synthetic = study_features(study, arguments.output, told)
+    yield from probe_scores(study, real, synthetic, told)
+    if arguments.cnn:
+        yield from cnn_scores(study, Training(steps=arguments.cnn_steps), told=told)
+
+
+def _facts(study: StudySet, rows: list[Row], arguments: argparse.Namespace) -> dict[str, str | int | float]:
+    from collections import Counter
+
+    from ..models.catalogue import get_model_spec
+
+    kept = [row for row in rows if row.is_kept]
+    spec = get_model_spec(study.protocol.model_id)
+    kinds = Counter(f"{row.kind} {row.amount:g}" if row.amount else row.kind for row in kept)
+    return {
+        "real images": study.real, "synthetic images": len(kept), "classes": len(study.classes),
+        "seeds": arguments.seeds, "kinds": ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items())),
+        "model version": f"{spec.version}, encoder {spec.encoder_id}, weights {spec.digest[:12]}",
+        "denoising steps": kept[0].steps if kept else 0, "guidance": kept[0].guidance if kept else 0,
+        "mean fidelity": round(sum(row.fidelity for row in kept) / max(1, len(kept)), 3),
+    }  # fmt: skip
+
+
+def _text(parts, page: Path) -> str:  # type: ignore[no-untyped-def]
+    """The first table of each classifier in words."""
+    from ..evaluation.report import Table
+
+    lines = []
+    for part in parts:
+        if isinstance(part, Table) and part.title != "Every run":
+            lines.append(part.title)
+            lines.append("  " + " | ".join(part.columns))
+            lines += ["  " + " | ".join(str(cell) for cell in row) for row in part.rows]
+    return "\n".join([*lines, f"report: {page}"])

@@ -1,0 +1,1 @@
+"""Augmentation: labelled synthetic variations of a data set, made of its training split alone."""
