@@ -12,7 +12,7 @@ from .kernels import kernel_distance
 from .plots import cell_map, histogram
 from .report import Cell, Image, Part, Pictures, Table, best_median_worst
 from .results import ResultScore
-from .samples import Cutting, ImageSet, read_image, read_patch
+from .samples import Cutting, ImageFile, ImageSet, read_patch
 
 SHOWN = 6
 """Pictures of each group."""
@@ -43,8 +43,7 @@ def result_parts(scores: Sequence[ResultScore]) -> list[Part]:
 
 def _cell(score: ResultScore, place: NDArray[np.int64], value: float) -> tuple[Image, str]:
     side = score.cell_px
-    row, col = (int(p) * side for p in place)
-    image = read_image(score.path)[row : row + side, col : col + side]
+    image = read_patch(ImageFile(score.path), place * side, Cutting(side))
     return image, f"generated, {score.path.name} row {place[0]} column {place[1]}, cosine {value:.2f}"
 
 
