@@ -190,7 +190,7 @@ export class Scatter {
     context.globalAlpha = 1;
   }
 
-  /** Without WebGL: squares, colour by colour, kept as a picture until the view or the colours change. */
+  /** Without WebGL: pixels, written one by one into a picture that is kept until the view or the colours change. */
   drawMany(context, width, height) {
     const ratio = window.devicePixelRatio || 1;
     const key = `${width} ${height} ${ratio} ${Object.values(this.camera)} ${this.revision} ${this.marked?.size ?? ''}`;
@@ -198,22 +198,30 @@ export class Scatter {
       this.drawn = key;
       this.picture ??= document.createElement('canvas');
       [this.picture.width, this.picture.height] = [Math.round(width * ratio), Math.round(height * ratio)];
-      const own = this.picture.getContext('2d');
-      own.setTransform(ratio, 0, 0, ratio, 0, 0);
-      const { left, top, unit } = this.frameOfPoints();
-      const byColour = new Map();
-      for (let i = 0; i < this.points.length / 3; i += 1) {
-        const group = (this.labels[i] ?? -1) * 2 + Number(!this.marked || this.marked.has(i));
-        if (!byColour.has(group)) byColour.set(group, []);
-        byColour.get(group).push(i);
-      }
-      for (const [group, members] of byColour) {
-        own.globalAlpha = group & 1 ? 0.9 : 0.12;
-        own.fillStyle = this.colours[group >> 1] ?? '#8a8f98';
-        for (const i of members) own.fillRect(left + this.points[i * 3] * unit - 1, top - this.points[i * 3 + 1] * unit - 1, 2, 2);
-      }
+      const image = new ImageData(this.picture.width, this.picture.height);
+      this.writePoints(new Uint32Array(image.data.buffer), image.width, image.height, ratio);
+      this.picture.getContext('2d').putImageData(image, 0, 0);
     }
     context.drawImage(this.picture, 0, 0, width, height);
+  }
+
+  /** A square of about two screen pixels for each point; those that are not selected pale. */
+  writePoints(pixels, width, height, ratio) {
+    const { left, top, unit } = this.frameOfPoints();
+    const side = Math.max(2, Math.round(2 * ratio));
+    const pack = (colour, alpha) => {
+      const [red, green, blue] = rgb(colour);
+      return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+    };
+    const known = new Map([...this.colours.entries()].map(([label, colour]) => [label, [pack(colour, 30), pack(colour, 230)]]));
+    const grey = [pack('#8a8f98', 30), pack('#8a8f98', 230)];
+    for (let i = 0; i < this.points.length / 3; i += 1) {
+      const x = Math.round((left + this.points[i * 3] * unit) * ratio) - (side >> 1);
+      const y = Math.round((top - this.points[i * 3 + 1] * unit) * ratio) - (side >> 1);
+      if (x < 0 || y < 0 || x + side > width || y + side > height) continue;
+      const pixel = (known.get(this.labels[i]) ?? grey)[!this.marked || this.marked.has(i) ? 1 : 0];
+      for (let row = 0; row < side; row += 1) pixels.fill(pixel, (y + row) * width + x, (y + row) * width + x + side);
+    }
   }
 
   drawMarked(context) {
