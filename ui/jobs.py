@@ -21,7 +21,7 @@ from typing import Literal
 from ssldiff_core.errors import Cancelled, SSLDiffError
 
 from .files import write_json
-from .users import current_user
+from .users import current_user, set_current_user
 
 log = logging.getLogger(__name__)
 
@@ -197,6 +197,7 @@ class JobQueue:
                 self._run(job, work)
 
     def _run(self, job: Job, work: Work) -> None:
+        set_current_user(job.owner)  # what the work opens must be its owner's
         job.state, job.started = "running", time.time()
         self._changed(job)
         try:

@@ -10,7 +10,7 @@ import os
 import re
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -18,6 +18,7 @@ from typing import BinaryIO, Literal
 from ssldiff_core.errors import SceneError
 
 from .config import SCENE_SUFFIXES, AppConfig
+from .users import current_user, folder_of_user, may_see, user_of_folder
 
 Origin = Literal["demo", "root", "upload", "result"]
 MAX_LISTED = 2000
@@ -35,6 +36,7 @@ class SceneEntry:
     folder: str
     version: str
     size_bytes: int
+    owner: str = ""
 
     def to_json(self) -> dict[str, object]:
         keys = ("id", "origin", "name", "folder", "version", "size_bytes")
@@ -42,27 +44,32 @@ class SceneEntry:
 
 
 class SceneLibrary:
-    """Lists scenes and resolves ids; safe to use from several threads."""
+    """Lists scenes and resolves ids for the user who asks; safe to use from several threads.
 
-    def __init__(self, config: AppConfig) -> None:
-        self._config = config
+    Args:
+        config: where scenes lie.
+        may_open: whether that user may see the document of an id, and so its results.
+    """
+
+    def __init__(self, config: AppConfig, may_open: Callable[[str], bool] = lambda _: True) -> None:
+        self._config, self._may_open = config, may_open
         self._lock = threading.Lock()
         self._entries: dict[str, SceneEntry] = {}
 
     def listing(self) -> list[SceneEntry]:
-        """All demo scenes, scenes of the root and uploads, as they are on disk now."""
+        """All demo scenes, scenes of the root and the user's uploads, as they are on disk now."""
         found = [*self._scan(self._config.demo_dir, "demo"), *self._scan(self._uploads, "upload")]
         if self._config.root is not None:
             found += self._scan(self._config.root, "root")
         with self._lock:
             self._entries.update((entry.id, entry) for entry in found)
-        return found
+        return [entry for entry in found if may_see(entry.owner)]
 
     def get(self, scene_id: str) -> SceneEntry:
         """The entry of an id, checked again against its folder.
 
         Raises:
-            SceneError: where there is no such scene any more.
+            SceneError: where there is no such scene any more, or it is another user's.
         """
         if scene_id.startswith("result-"):
             return self._result(scene_id)
@@ -72,7 +79,7 @@ class SceneLibrary:
             self.listing()
             entry = self._entries.get(scene_id)
         folder = self._folder_of(entry.origin) if entry else None
-        if entry is None or folder is None or not _lies_in(entry.path, folder):
+        if entry is None or folder is None or not _lies_in(entry.path, folder) or not may_see(entry.owner):
             raise SceneError("open this scene", "it is no longer in the list", "", "Choose a scene from the list again")
         return _entry(entry.path, entry.origin, folder)
 
@@ -89,7 +96,7 @@ class SceneLibrary:
                 f"open {name}", f"its name ends in {suffix or 'nothing'!r}", "a scene is a slide or an image file",
                 "Choose for example an .svs, .tif, .ome.tif, .ndpi, .png or .jpg file",
             )  # fmt: skip
-        target = self._uploads / uuid.uuid4().hex / name
+        target = self._uploads / folder_of_user(current_user()) / uuid.uuid4().hex / name
         target.parent.mkdir(parents=True)
         try:
             self._copy(stream, target)
@@ -121,7 +128,7 @@ class SceneLibrary:
         match = re.fullmatch(r"result-([0-9a-f]{32})-([0-9a-f]{12})", scene_id)
         documents = self._config.data_dir / "documents"
         path = documents / match[1] / "results" / match[2] / "image.ome.tif" if match else None
-        if path is None or not path.is_file():
+        if match is None or path is None or not path.is_file() or not self._may_open(match[1]):
             raise SceneError("show this result", "its image is gone", "", "Generate it again")
         return _entry(path, "result", documents, scene_id)
 
@@ -167,9 +174,10 @@ def _entry(path: Path, origin: Origin, folder: Path, scene_id: str | None = None
     relative = path.relative_to(folder)
     within = "" if origin in ("upload", "result") else str(relative.parent).strip(".")
     identity = hashlib.blake2b(f"{origin}\0{relative}".encode(), digest_size=10).hexdigest()
+    owner = user_of_folder(relative.parts[0]) if origin == "upload" else ""
     return SceneEntry(
-        scene_id or f"{origin}-{identity}", origin, path, path.name, within, file_version(path), stat.st_size
-    )  # fmt: skip
+        scene_id or f"{origin}-{identity}", origin, path, path.name, within, file_version(path), stat.st_size, owner
+    )
 
 
 def file_version(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Palettes kept by name on this server, for every document; and taking one over from a file or another document."""
+"""Palettes kept by name on this server, for every document of a user; and taking one over from elsewhere."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ssldiff_core.geometry import format_length
 
 from .documents import Document
 from .swatches import palette_of, put_palette
+from .users import current_user, folder_of_user
 
 if TYPE_CHECKING:
     from ssldiff_core.layouts.palette import Palette
@@ -23,7 +24,7 @@ MAX_FILE_BYTES = 256 << 20
 
 
 class PaletteStore:
-    """``palettes/<name>.npz`` in the data folder."""
+    """``palettes/<name>.npz`` in the data folder; where there is a login, each user's in a folder of their own."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -32,7 +33,7 @@ class PaletteStore:
     def listing(self) -> list[dict[str, object]]:
         """Name, encoder, pixel size and colours of each palette; files that are none are left out."""
         found = []
-        for path in sorted(self._folder.glob("*.npz"), key=lambda path: path.stem.lower()):
+        for path in sorted(self._files().values(), key=lambda path: path.stem.lower()):
             try:
                 found.append(palette_facts(path.stem, self._load(path)))
             except SSLDiffError:
@@ -50,8 +51,9 @@ class PaletteStore:
         kept = re.sub(r"[^\w .()+-]", "", unicodedata.normalize("NFC", name)).strip(" .")[:60]
         if not kept:
             raise LayoutError("save the palette", f"its name is {name!r}", "a name has letters or digits")
-        self._folder.mkdir(parents=True, exist_ok=True)
-        replace(palette, retired=()).save(self._folder / f"{kept}.npz")
+        own = self._folder / folder_of_user(current_user())
+        own.mkdir(parents=True, exist_ok=True)
+        replace(palette, retired=()).save(own / f"{kept}.npz")
         return kept
 
     def load(self, name: str) -> Palette:
@@ -60,17 +62,22 @@ class PaletteStore:
         Raises:
             LayoutError: where there is none.
         """
-        path = self._folder / f"{name}.npz"
-        if path not in set(self._folder.glob("*.npz")):  # a name is no path
+        path = self._files().get(name)  # a name is no path
+        if path is None:
             raise LayoutError(f"use the palette {name!r}", "there is none of this name on this server")
         return self._load(path)
+
+    def _files(self) -> dict[str, Path]:
+        """Name and file of what the user who asks has: own ones, and those of before the login."""
+        own = self._folder / folder_of_user(current_user())
+        return {path.stem: path for folder in (self._folder, own) for path in folder.glob("*.npz")}
 
     def _load(self, path: Path) -> Palette:
         from ssldiff_core.layouts.palette import Palette
 
-        key = (path.name, path.stat().st_mtime_ns)
+        key = (str(path), path.stat().st_mtime_ns)
         if key not in self._read:
-            self._read = {other: value for other, value in self._read.items() if other[0] != path.name}
+            self._read = {other: value for other, value in self._read.items() if other[0] != key[0]}
             self._read[key] = Palette.load(path)
         return self._read[key]
 

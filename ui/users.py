@@ -23,3 +23,16 @@ def set_current_user(name: str) -> None:
 def may_see(owner: str) -> bool:
     """Whether the one who asks may see what belongs to ``owner``: one's own, and what is from before the login."""
     return owner in ("", current_user())
+
+
+def folder_of_user(name: str) -> str:
+    """The folder of a user below a shared one; empty without a login, and no name leads out of it."""
+    return f"@{name.encode().hex()}" if name else ""
+
+
+def user_of_folder(folder: str) -> str:
+    """Whose a folder is; empty where it is nobody's."""
+    try:
+        return bytes.fromhex(folder[1:]).decode() if folder.startswith("@") else ""
+    except ValueError:
+        return "\0"  # a folder that no user has: seen by nobody

@@ -27,7 +27,7 @@ class Workspace:
 
     def __init__(self, config: AppConfig) -> None:
         self.config = config
-        self.library = SceneLibrary(config)
+        self.library = SceneLibrary(config, lambda key: self.documents.get(key) is not None)
         self.tiles = TileServer(OpenScenes())
         self.documents = DocumentStore(config.data_dir / "documents")
         self.palettes = PaletteStore(config.data_dir / "palettes")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from PIL import Image
 from starlette.routing import Route
 from starlette.websockets import WebSocketDisconnect
 
@@ -16,8 +19,11 @@ from ssldiff_core.errors import SettingsError
 from tests.ui.results import add_result
 from tests.ui.test_documents import make_layout
 from ui.config import AppConfig
+from ui.documents import Document, ResultRecord
+from ui.jobs import Job
 from ui.login import read_accounts
 from ui.server import create_app
+from ui.users import set_current_user
 
 ACCOUNTS = {"anna": "secret", "bert": "hidden"}
 
@@ -47,6 +53,20 @@ def all_routes(app: FastAPI) -> list[tuple[str, str]]:
         else:
             routes += getattr(inner, "routes", [])
     return found
+
+
+def document_of(app: FastAPI, user: str) -> tuple[Document, ResultRecord]:
+    """A document of a user with a result, saved."""
+    workspace = app.state.workspace
+    set_current_user(user)
+    try:
+        document = workspace.documents.create()
+        document.set_layout(make_layout(), "tiny")
+        record = add_result(workspace, document)
+        workspace.documents.save(document)
+    finally:
+        set_current_user("")
+    return document, record
 
 
 def test_without_a_login_every_route_answers_401(app: FastAPI) -> None:
@@ -92,12 +112,8 @@ def test_programs_use_basic(app: FastAPI) -> None:
 
 
 def test_documents_jobs_and_results_are_seen_by_their_owner_alone(app: FastAPI) -> None:
-    workspace, anna, bert = app.state.workspace, visitor(app, "anna"), visitor(app, "bert")
-    document = workspace.documents.create()
-    document.owner = "anna"
-    document.set_layout(make_layout(), "tiny")
-    record = add_result(workspace, document)
-    workspace.documents.save(document)
+    anna, bert = visitor(app, "anna"), visitor(app, "bert")
+    document, record = document_of(app, "anna")
     paths = [
         f"/documents/{document.id}", f"/tiles/{record.scene_id}/{record.scene_version}/0/0_0.jpg",
         f"/documents/{document.id}/file", f"/documents/{document.id}/results/{record.id}/labels.png",
@@ -113,6 +129,47 @@ def test_documents_jobs_and_results_are_seen_by_their_owner_alone(app: FastAPI) 
     copy = anna.post(f"/documents/{document.id}/duplicate").json()["id"]
     assert bert.get(f"/documents/{copy}").status_code == 404
     assert bert.post(f"/documents/{document.id}/delete").status_code == 404
+
+
+def test_uploads_are_seen_and_opened_by_who_sent_them_alone(app: FastAPI) -> None:
+    anna, bert = visitor(app, "anna"), visitor(app, "bert")
+    buffer = io.BytesIO()
+    Image.new("RGB", (300, 200), "teal").save(buffer, "PNG")
+    scene = anna.post("/uploads", files={"file": ("mine.png", buffer.getvalue())}).json()["scene"]
+    tile = f"/tiles/{scene['id']}/{scene['version']}/0/0_0.jpg"
+    names = [[one["name"] for one in user.get("/library").json()["scenes"]] for user in (anna, bert)]
+    assert ["mine.png" in listed for listed in names] == [True, False]
+    assert [user.get(tile).status_code for user in (anna, bert)] == [200, 404]
+    assert [user.post("/documents", json={"scene": scene["id"]}).status_code for user in (anna, bert)] == [200, 422]
+
+
+def test_a_result_is_opened_as_a_scene_by_its_owner_alone(app: FastAPI) -> None:
+    _, record = document_of(app, "anna")
+    statuses = [visitor(app, name).post("/documents", json={"scene": record.scene_id}).status_code for name in ACCOUNTS]
+    assert statuses == [200, 422]
+
+
+def test_saved_palettes_are_each_users_own(app: FastAPI) -> None:
+    for name in ACCOUNTS:
+        document, _ = document_of(app, name)
+        path = f"/documents/{document.id}/palette/save"
+        assert visitor(app, name).post(path, json={"name": f"of {name}"}).status_code == 200
+    for name in ACCOUNTS:
+        listed = [one["name"] for one in visitor(app, name).get("/palettes").json()["palettes"]]
+        assert listed == [f"of {name}"]
+    document, _ = document_of(app, "bert")
+    answer = visitor(app, "bert").post(f"/documents/{document.id}/palette/take", json={"palette": "of anna"})
+    assert answer.status_code == 422
+
+
+def test_a_job_reads_with_the_eyes_of_who_asked_for_it(app: FastAPI) -> None:
+    workspace, seen = app.state.workspace, []
+    document, _ = document_of(app, "anna")
+    job = Job("test", document.id, owner="anna")
+    workspace.jobs.submit(job, lambda _: seen.append(workspace.documents.get(document.id) is not None))
+    while job.active:
+        time.sleep(0.01)
+    assert seen == [True]
 
 
 def test_behind_a_proxy_its_header_names_the_user(tmp_path: Path) -> None:
