@@ -24,6 +24,7 @@ from . import (
     finish,
     generate,
     import_features,
+    inspect_file,
     models,
     palette,
     regenerate,
@@ -120,7 +121,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(takes_rest=False)
     parser.add_argument("--version", action="version", version=f"ssldiff {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    making = (encode, import_features, adapt, palette, edit, generate, regenerate, finish, replay)
+    making = (encode, import_features, adapt, palette, edit, generate, regenerate, finish, replay, inspect_file)
     for module in (*making, evaluate, augment, check_split, study, check, models, convert, serve, train):
         module.add_command(commands)
     return parser

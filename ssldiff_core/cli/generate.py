@@ -30,8 +30,8 @@ grid's encoder.
 
 The suffix of the output decides its format: .png; .ome.tif or .tif for a pyramid with its pixel size (a GeoTIFF where
 the grid's scene has a place on the Earth); .cog.tif for a cloud-optimised GeoTIFF; .dzi or .dzi.zip for Deep Zoom. Give
--o more than one file to write several formats of one image. Beside each lies a manifest, <output>.manifest.json, from which
-`ssldiff replay` makes the same image again. Images are marked SYNTHETIC."""
+-o more than one file to write several formats of one image. Beside each lies a manifest, <output>.manifest.json, from
+which `ssldiff replay` makes the same image again. Images are marked SYNTHETIC."""
 
 _EXAMPLES = """\
   ssldiff generate grid.npz -o out.ome.tif

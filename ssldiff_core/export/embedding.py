@@ -65,7 +65,7 @@ def read_manifest(path: str | Path) -> str:
         raise ManifestError(asked, f"there is no file {path}", "", "Check the name and the folder")
     if path.suffix.lower() == ".json":
         return _text_of(path, asked)
-    text = _description_in(path)
+    text = description_in(path)
     if _MANIFEST in text and text.startswith("SYNTHETIC"):
         return text.split(_MANIFEST, 1)[1]
     if manifest_path(path).is_file():
@@ -83,7 +83,7 @@ def _text_of(path: Path, asked: str) -> str:
         raise ManifestError(asked, f"{path.name} cannot be read ({error})", "a manifest is JSON text") from error
 
 
-def _description_in(path: Path) -> str:
+def description_in(path: Path) -> str:
     """The description in an image, or an empty text for any other file."""
     with path.open("rb") as file:
         magic = file.read(8)
