@@ -5,11 +5,11 @@ import { h } from './format.js';
 import { icon } from './icons.js';
 
 /** A button that opens the catalogue; it stands beside a choice of models. */
-export const modelsButton = () => h('button.sd-models-button', { type: 'button', 'aria-haspopup': 'dialog', title: 'All models and patch encoders: pixel sizes, licences, how to get them', onclick: showModels }, 'Models…');
+export const modelsButton = () => h('button.sd-models-button', { type: 'button', 'aria-haspopup': 'dialog', title: 'All models and patch encoders: pixel sizes, licences, how to get them', onclick: (event) => showModels(event.currentTarget) }, 'Models…');
 
 let opening = false;
 
-async function showModels() {
+async function showModels(opener) {
   if (opening || document.querySelector('.sd-models')) return;
   opening = true;
   const listing = await attempt(() => ask('models'));
@@ -23,7 +23,11 @@ async function showModels() {
     table('Patch encoders', ['Encoder', 'Trained on', 'Numbers', 'Patch', 'Pixel size', 'Licence', 'Here'], listing.encoders,
       (row) => [row.id, row.sees, String(row.dim), `${row.patch_px} px`, row.pixel_sizes, row.gated ? `${row.licence}, gated` : row.licence]));
   dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
-  dialog.addEventListener('close', () => dialog.remove());
+  dialog.addEventListener('close', () => {
+    dialog.remove();
+    // the bar may have been drawn anew meanwhile, with another button
+    (opener.isConnected ? opener : [...document.querySelectorAll('.sd-models-button')].find((button) => button.getClientRects().length))?.focus();
+  });
   dialog.addEventListener('keydown', (event) => event.stopPropagation());
   document.querySelector('.gradio-container').append(dialog);
   dialog.showModal();
