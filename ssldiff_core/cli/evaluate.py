@@ -30,13 +30,14 @@ _EXAMPLES = """\
   ssldiff evaluate generated --real slides --features inception:pt_inception-2015-12-05.pth --patch-px 256
   ssldiff evaluate out.ome.tif --json                                    similarity and seams of one result
   ssldiff evaluate generated --real test --training train --memorisation -o report.html
-  ssldiff evaluate edited.npz --real grid.npz                            two grids"""
+  ssldiff evaluate edited.npz --real grid.npz                            two grids
+  ssldiff evaluate aerial --painting 100 --real held-out -o painting.html    borders, and variance of painted areas"""
 
 
 def add_command(commands: Commands) -> None:
     """Add ``evaluate`` to the parser."""
     parser = add_parser(commands, "evaluate", "measure how good generated images are", _DESCRIPTION, _EXAMPLES)
-    parser.add_argument("generated", type=Path, help="folder, image, manifest or grid")
+    parser.add_argument("generated", type=Path, help="folder, image, manifest or grid; with --painting a model's id")
     parser.add_argument("--real", type=Path, metavar="PATH", help="real images that were not trained on, or a grid")
     parser.add_argument("-o", "--output", type=Path, metavar="REPORT", help=".html or .json; the other lies beside it")
     parser.add_argument("--features", action="append", default=[], metavar="NAME", help="may be given more than once")
@@ -57,6 +58,10 @@ def add_command(commands: Commands) -> None:
     memory = parser.add_argument_group("memorisation")
     memory.add_argument("--memorisation", action="store_true", help="look for training patches among the generated")
     memory.add_argument("--training", type=Path, metavar="PATH", help="what the model was trained on")
+    parser.add_argument(
+        "--painting", type=int, metavar="N", help="paint with a model: N layouts of two classes for its border error "
+        "(0: none), and the variance of painted areas beside that of --real images",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -67,6 +72,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     if arguments.output is not None:
         checked_output(arguments.output, ".html", ".json")
+    if arguments.painting is not None:
+        return _run_painting(arguments, console)
     request = Request(
         arguments.generated, arguments.real, tuple(arguments.features), arguments.patch_px, arguments.stride,
         arguments.pixel_size, arguments.scene_pixel_size, arguments.whole_images, arguments.bootstrap, arguments.keep,
@@ -81,6 +88,24 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             bar.update(count)
 
         report = evaluate(request, progress)
+    tell(report, arguments.output, console)
+    return 0
+
+
+def _run_painting(arguments: argparse.Namespace, console: Console) -> int:
+    from ..evaluation.painting_report import PaintingRequest, evaluate_painting
+
+    request = PaintingRequest(
+        str(arguments.generated), arguments.real, arguments.scene_pixel_size, arguments.painting, seed=arguments.seed,
+        device=arguments.device, command=_command(),
+    )  # fmt: skip
+    with console.progress("painting", "image") as bar:
+
+        def progress(what: str, count: int) -> None:
+            bar.set_description(what)
+            bar.update(count)
+
+        report = evaluate_painting(request, progress)
     tell(report, arguments.output, console)
     return 0
 

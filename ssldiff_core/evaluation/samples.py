@@ -161,9 +161,9 @@ def gather(files: Sequence[ImageFile], cutting: Cutting, most: int, seed: int = 
     return np.concatenate(parts)
 
 
-def read_image(path: Path, pixel_size_m: float | None = None) -> NDArray[np.uint8]:
-    """All of an image (h, w, 3) uint8, as it is, or resampled to a pixel size that its file's own allows."""
-    with open_scene(path, pixel_size_m=None if pixel_size_m else 1.0) as scene:
+def read_image(path: Path, pixel_size_m: float | None = None, own_m: float | None = None) -> NDArray[np.uint8]:
+    """All of an image (h, w, 3) uint8: as it is, or resampled to a pixel size from its own, or from ``own_m``."""
+    with open_scene(path, pixel_size_m=own_m if pixel_size_m else 1.0) as scene:
         return scene.read(Box(0, 0, *scene.size_l0), pixel_size_m or 1.0)
 
 
