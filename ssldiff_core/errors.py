@@ -23,6 +23,17 @@ class SSLDiffError(Exception):
         sentences = [", ".join(parts), rule, remedy]
         super().__init__(" ".join(s[0].upper() + s[1:].rstrip(".") + "." for s in sentences if s))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors of worker processes reach the one who asked as they are."""
+        return (_restore, (type(self), self.args, dict(self.__dict__)))
+
+
+def _restore(kind: type[SSLDiffError], args: tuple[object, ...], facts: dict[str, str]) -> SSLDiffError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
+
 
 class SceneError(SSLDiffError):
     """A scene file cannot be opened or read as asked."""

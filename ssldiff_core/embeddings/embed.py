@@ -12,7 +12,9 @@ import numpy as np
 
 from ..errors import GridError
 from ..geometry import LATENT_FACTOR, Box, GridGeometry
+from .block_reading import Block, BlockReader
 from .catalogue import check_pixel_size
+from .foreground import foreground_cells
 from .grid import EmbeddingGrid
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class EmbedProgress:
 
 def embed_scene(
     scene: Scene, encoder: PatchEncoder, *, region_l0: Box | None = None, pixel_size_m: float, batch_size: int = 64,
-    latent_factor: int = LATENT_FACTOR,
+    latent_factor: int = LATENT_FACTOR, workers: int = 0, foreground_only: bool = False,
 ) -> Iterator[EmbedProgress]:  # fmt: skip
     """Embed the whole cells inside a region, from its top-left corner.
 
@@ -56,6 +58,9 @@ def embed_scene(
         pixel_size_m: metres along a pixel of a patch.
         batch_size: patches for one call of the encoder.
         latent_factor: canvas pixels along a latent of the model that will draw.
+        workers: processes that read and decode ahead of the encoder, where the scene is a file; 0 for none. Which
+            numbers come out does not depend on it.
+        foreground_only: leave cells without tissue out: they are not read, and not valid.
 
     Yields:
         Progress after each block of cells; the last one has the grid.
@@ -86,7 +91,8 @@ def embed_scene(
         region, pixel_size_m=pixel_size_m, scene_pixel_size_m=scene.pixel_size_m, cell_px=encoder.patch_px,
         latent_factor=latent_factor,
     )  # fmt: skip
-    return _embed_cells(scene, encoder, geometry, batch_size)
+    wanted = foreground_cells(scene, geometry) if foreground_only else np.ones(geometry.shape_cell, dtype=bool)
+    return _embed_cells(scene, encoder, geometry, batch_size, wanted, workers)
 
 
 def preprocessing_digest(scene: Scene, encoder: PatchEncoder, pixel_size_m: float) -> str:
@@ -96,16 +102,16 @@ def preprocessing_digest(scene: Scene, encoder: PatchEncoder, pixel_size_m: floa
 
 
 def _embed_cells(
-    scene: Scene, encoder: PatchEncoder, geometry: GridGeometry, batch_size: int
+    scene: Scene, encoder: PatchEncoder, geometry: GridGeometry, batch_size: int, wanted: np.ndarray, workers: int
 ) -> Iterator[EmbedProgress]:
     rows, cols = geometry.shape_cell
     vectors = np.zeros((rows, cols, encoder.dim), dtype=np.float32)
     valid = np.zeros((rows, cols), dtype=bool)
-    done = 0
-    for row in range(0, rows, _BLOCK_CELLS):
-        for col in range(0, cols, _BLOCK_CELLS):
-            block = (slice(row, min(row + _BLOCK_CELLS, rows)), slice(col, min(col + _BLOCK_CELLS, cols)))
-            patches, valid[block] = _read_block(scene, geometry, block)
+    blocks = [block for block in _blocks(rows, cols) if wanted[block].any()]
+    done = rows * cols - sum(wanted[block].size for block in blocks)
+    with BlockReader(scene, geometry, workers) as reader:
+        for block, patches, share in reader.read(blocks):
+            valid[block] = wanted[block] & (share >= MIN_VALID_SHARE)
             here = patches[valid[block]]
             parts = [encoder.encode(here[start : start + batch_size]) for start in range(0, len(here), batch_size)]
             vectors[block][valid[block]] = np.concatenate(parts) if parts else 0
@@ -114,7 +120,8 @@ def _embed_cells(
                 yield EmbedProgress(done, rows * cols)
     if not valid.any():
         raise GridError(
-            f"embed the region {_text(geometry.box_l0)} of {scene.name}", "no cell of it holds enough data",
+            f"embed the region {_text(geometry.box_l0)} of {scene.name}",
+            "no cell of it holds enough data" if wanted.all() else "no cell of it holds tissue and enough data",
             "at least half of the pixels of a valid cell are valid", "Choose a region inside the image",
         )  # fmt: skip
     digest = preprocessing_digest(scene, encoder, geometry.pixel_size_m)
@@ -122,16 +129,10 @@ def _embed_cells(
     yield EmbedProgress(done, rows * cols, grid)
 
 
-def _read_block(scene: Scene, geometry: GridGeometry, block: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
-    """Patches (r, c, px, px, 3) uint8 of a block of cells, and which cells are valid (r, c) bool."""
-    rows, cols, side = block[0].stop - block[0].start, block[1].stop - block[1].start, geometry.cell_px
-    box_l0 = geometry.cells_to_l0(block[0].start, block[1].start, rows, cols)
-    if box_l0.intersection(Box(0, 0, *scene.size_l0)) is None:
-        return np.zeros((rows, cols, side, side, 3), dtype=np.uint8), np.zeros((rows, cols), dtype=bool)
-    region = scene.read_region(box_l0, size_px=(cols * side, rows * side))
-    patches = region.pixels.reshape(rows, side, cols, side, 3).swapaxes(1, 2)
-    share = region.valid.reshape(rows, side, cols, side).mean(axis=(1, 3))
-    return patches, share >= MIN_VALID_SHARE
+def _blocks(rows: int, cols: int) -> Iterator[Block]:
+    for row in range(0, rows, _BLOCK_CELLS):
+        for col in range(0, cols, _BLOCK_CELLS):
+            yield slice(row, min(row + _BLOCK_CELLS, rows)), slice(col, min(col + _BLOCK_CELLS, cols))
 
 
 def _source(scene: Scene, geometry: GridGeometry) -> dict[str, Any]:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import GridError
-from ..geometry import Box
+from ..geometry import Box, GridGeometry
 
 if TYPE_CHECKING:
     from ..scenes import Scene
 
 _LOWEST, _HIGHEST = 0.05, 0.20
 """Bounds of the threshold on saturation: glass stays under the first, stained tissue over the second."""
+
+_PX_A_CELL, _LEAST_TISSUE = 8, 0.1
+"""Pixels of the thumbnail along a cell, and the share of them that makes a cell foreground."""
 
 _DARKEST = 0.08
 """Pixels darker than this were never scanned."""
@@ -43,6 +46,27 @@ def foreground_mask(pixels: np.ndarray) -> np.ndarray:
     saturation[~scanned] = 0.0
     threshold = np.clip(_otsu(saturation[scanned]), _LOWEST, _HIGHEST) if scanned.any() else _HIGHEST
     return np.asarray(ndimage.median_filter(saturation > threshold, size=5))
+
+
+def foreground_cells(scene: Scene, geometry: GridGeometry) -> np.ndarray:
+    """Cells of a grid that hold tissue: a tenth of a cell or more, by the thumbnail.
+
+    Returns:
+        (rows, cols) bool; False outside the scene.
+    """
+    across = max(scene.size_l0) / geometry.cell_l0
+    thumbnail = scene.thumbnail(int(np.clip(_PX_A_CELL * across, 1024, 8192)))
+    scale = thumbnail.shape[1] / scene.size_l0[0]
+    total = np.pad(foreground_mask(thumbnail).astype(np.int64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    xs, ys = (
+        np.rint((start + np.arange(count + 1) * geometry.cell_l0) * scale).astype(int)
+        for start, count in zip(geometry.origin_l0, geometry.shape_cell[::-1], strict=True)
+    )
+    inside_x, inside_y = np.clip(xs, 0, thumbnail.shape[1]), np.clip(ys, 0, thumbnail.shape[0])
+    corners = total[np.ix_(inside_y, inside_x)]
+    tissue = corners[1:, 1:] - corners[:-1, 1:] - corners[1:, :-1] + corners[:-1, :-1]
+    areas = np.maximum(np.diff(ys)[:, None] * np.diff(xs)[None], 1)
+    return np.asarray(tissue >= _LEAST_TISSUE * areas) & (tissue > 0)
 
 
 def tissue_region(scene: Scene, width_l0: float, height_l0: float) -> tuple[Box, float]:

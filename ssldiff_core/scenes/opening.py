@@ -63,6 +63,7 @@ def open_scene(
         else:
             if reasons:  # a reader further down the list knows less of the file, which must not stay untold
                 scene.warnings += (f"Read by {name}, for others could not ({'; '.join(reasons)}).",)
+            scene.opened_with = {"pixel_size_m": pixel_size_m, "bands": bands, "value_range": value_range}
             return scene
     raise _unreadable(path, head, asked, reasons)
 

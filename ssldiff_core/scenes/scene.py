@@ -102,6 +102,9 @@ class Scene(ABC):
         SceneError: where the finest level is smaller than 16 px a side.
     """
 
+    opened_with: Mapping[str, Any] | None = None
+    """Options that :func:`open_scene` opens the same scene with again; None for a scene that is no file."""
+
     def __init__(
         self, *, level_sizes: Sequence[tuple[int, int]], pixel_size_m: float | tuple[float, float] | None = None,
         path: Path | None = None, name: str = "", warnings: Sequence[str] = (), bounds_l0: Box | None = None,

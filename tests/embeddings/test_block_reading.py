@@ -1,0 +1,87 @@
+"""Reading in worker processes and leaving out the background change what is waited for, and no number."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssldiff_core.embeddings.block_reading import BlockReader
+from ssldiff_core.embeddings.embed import embed_scene
+from ssldiff_core.embeddings.encoder import TimmPatchEncoder
+from ssldiff_core.embeddings.foreground import foreground_cells
+from ssldiff_core.embeddings.grid import EmbeddingGrid
+from ssldiff_core.errors import Cancelled, GridError, SceneError
+from ssldiff_core.geometry import Box, GridGeometry
+from ssldiff_core.scenes import ArrayScene, Scene, open_scene
+
+PIXEL_SIZE = 5e-7
+
+
+def slide(path: Path) -> Path:
+    """Glass with a purple rectangle over the right half."""
+    pixels = np.full((320, 640, 3), 240, np.uint8)
+    pixels[:, 330:] = np.random.default_rng(0).integers(0, 60, (320, 310, 3)) + np.array([120, 40, 130])
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def embed(scene: Scene, encoder: TimmPatchEncoder, **options: object) -> EmbeddingGrid:
+    *_, last = embed_scene(scene, encoder, **{"pixel_size_m": PIXEL_SIZE, **options})  # type: ignore[arg-type]
+    assert last.grid is not None
+    assert last.done == last.total
+    return last.grid
+
+
+def test_workers_change_no_bit(encoder: TimmPatchEncoder, tmp_path: Path) -> None:
+    with open_scene(slide(tmp_path / "a.png"), pixel_size_m=PIXEL_SIZE) as scene:
+        one, two = (embed(scene, encoder, workers=n, region_l0=Box(3, 5, 600, 310)) for n in (0, 2))
+    assert one.digest == two.digest
+
+
+def test_without_the_background_the_other_cells_are_the_same(encoder: TimmPatchEncoder, tmp_path: Path) -> None:
+    with open_scene(slide(tmp_path / "a.png"), pixel_size_m=PIXEL_SIZE) as scene:
+        whole, part = embed(scene, encoder), embed(scene, encoder, foreground_only=True)
+        wanted = foreground_cells(scene, whole.geometry)
+    assert (part.valid == wanted).all()
+    assert not part.valid[:, :10].any()
+    assert part.valid[:, 11:].all()
+    np.testing.assert_allclose(part.vectors[part.valid], whole.vectors[part.valid], atol=1e-5)
+    assert not part.vectors[~part.valid].any()
+
+
+def test_cells_outside_the_scene_are_no_foreground(tmp_path: Path) -> None:
+    with open_scene(slide(tmp_path / "a.png"), pixel_size_m=PIXEL_SIZE) as scene:
+        found = foreground_cells(scene, GridGeometry((12, 30), PIXEL_SIZE, (-32.0, -32.0), PIXEL_SIZE, 32, 4))
+    assert found.shape == (12, 30)
+    assert not found[0].any()
+    assert not found[:, 22:].any()
+    assert found[5, 20]
+
+
+def test_a_slide_of_glass_alone_is_told(encoder: TimmPatchEncoder) -> None:
+    glass = ArrayScene(np.full((320, 320, 3), 240, np.uint8), pixel_size_m=PIXEL_SIZE)
+    with pytest.raises(GridError, match="no cell of it holds tissue"):
+        embed(glass, encoder, foreground_only=True)
+
+
+def test_a_scene_that_is_no_file_is_read_in_this_process() -> None:
+    scene = ArrayScene(np.zeros((64, 64, 3), np.uint8), pixel_size_m=PIXEL_SIZE)
+    assert BlockReader(scene, GridGeometry((1, 1), PIXEL_SIZE, cell_px=32, latent_factor=4), workers=2).workers == 0
+
+
+def test_what_a_worker_cannot_read_is_told_in_its_words(encoder: TimmPatchEncoder, tmp_path: Path) -> None:
+    path = slide(tmp_path / "a.png")
+    with open_scene(path, pixel_size_m=PIXEL_SIZE) as scene:
+        path.write_bytes(path.read_bytes()[:2000])
+        with pytest.raises(SceneError):
+            embed(scene, encoder, workers=1)
+
+
+def test_errors_survive_the_way_between_processes() -> None:
+    for error in (SceneError("open a.svs", "it is gone", "a rule", "a remedy"), Cancelled("reading")):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), again.remedy) == (type(error), str(error), error.remedy)
