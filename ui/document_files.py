@@ -38,7 +38,7 @@ _KINDS = (
     (re.compile(rf"(?:grid|palette|points)-[\w-]+\.npz|{_RESULT}fidelity\.npy"), 4 << 30),
     (re.compile(rf"{_RESULT}image\.ome\.tif"), 64 << 30),
 )
-_RECORD_TEXTS = ("id", "scene_id", "scene_version", "name", "model_id")
+_RECORD_TEXTS = ("id", "scene_id", "scene_version", "name", "model_id", "engine", "appearance", "batch", "mark")
 
 
 def write_document_file(store: DocumentStore, document: Document, path: Path) -> None:
@@ -53,8 +53,20 @@ def write_document_file(store: DocumentStore, document: Document, path: Path) ->
         header = {"kind": KIND, "version": VERSION, "name": document.name}
         archive.writestr(HEADER, json.dumps(header, ensure_ascii=False), zipfile.ZIP_DEFLATED)
         for name in _names(folder):
+            if name == "document.json":
+                archive.writestr(name, _without_names(folder / name), zipfile.ZIP_DEFLATED)
+                continue
             packing = zipfile.ZIP_DEFLATED if name.endswith(".json") else zipfile.ZIP_STORED
             archive.write(folder / name, name, packing)
+
+
+def _without_names(path: Path) -> str:
+    """The document without what only this server should know: whose it is, and readers' remarks on the scene's file."""
+    body = json.loads(path.read_text(encoding="utf-8"))
+    body["owner"] = ""
+    if body["scene"] is not None:
+        body["scene"]["warnings"] = []
+    return json.dumps(body, ensure_ascii=False)
 
 
 def _names(folder: Path) -> Iterator[str]:
@@ -208,7 +220,7 @@ def _adopt(folder: Path, new_id: str, owner: str) -> None:
 def _record(record: dict[str, Any], new_id: str, folder: Path) -> dict[str, Any]:
     if not re.fullmatch(r"[0-9a-f]{12}", str(record["id"])):
         raise ValueError("a result without an id")
-    texts = {key: str(record[key])[:200] for key in _RECORD_TEXTS}
+    texts = {key: str(record[key])[:200] for key in _RECORD_TEXTS if key in record}
     numbers = {
         key: [float(v) for v in value] if isinstance(value, list) else value
         for key, value in record.items()
@@ -216,6 +228,7 @@ def _record(record: dict[str, Any], new_id: str, folder: Path) -> dict[str, Any]
     }
     if not all(isinstance(value, int | float | list) for value in numbers.values()):
         raise ValueError("a result with a text for a number")
+    numbers["goes_on"] = False  # runs stay with the server that drew them
     texts["scene_id"] = f"result-{new_id}-{record['id']}"
     texts["scene_version"] = file_version(folder / "results" / texts["id"] / "image.ome.tif")
     return {**texts, **numbers}

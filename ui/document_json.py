@@ -27,8 +27,8 @@ def layout_to_json(document: Document) -> dict[str, object]:
             "edited": _base64(edited),
             "pending": _base64(document.pending()),
             "edits": len(layout.edits),
-            "can_undo": bool(layout.edits),
-            "can_redo": bool(layout.undone),
+            "can_undo": document.can_undo,
+            "can_redo": document.can_redo,
         }
 
 
@@ -44,6 +44,8 @@ def document_to_json(document: Document) -> dict[str, object]:
             "model_id": document.model_id,
             "scene": None if scene is None else {**vars(scene), "needs_pixel_size": scene.pixel_size_m is None},
             "results": [vars(record) for record in document.results],
+            "shown": document.shown,
+            "bookmarks": [vars(bookmark) for bookmark in document.bookmarks],
             "grid": None,
             "palette": None,
         }

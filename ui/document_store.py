@@ -22,8 +22,10 @@ import numpy as np
 
 from ssldiff_core.errors import SSLDiffError
 
+from .bookmarks import Bookmark
 from .documents import Document, ResultRecord, SceneRef
 from .files import write_atomically, write_json
+from .jumps import Jumps
 from .users import current_user, may_see
 
 if TYPE_CHECKING:
@@ -56,14 +58,18 @@ class DocumentStore:
 
         None where there is none, it cannot be read, or it belongs to another user than the one who asks.
         """
+        document = self.get_any(document_id)
+        return document if document is not None and may_see(document.owner) else None
+
+    def get_any(self, document_id: str) -> Document | None:
+        """As :meth:`get`, whoever asks: for the server's own work."""
         if not re.fullmatch(r"[0-9a-f]{32}", document_id):
             return None
         with self._lock:
             document = self._open.get(document_id) or self._load(document_id)
-            if document is None:
-                return None
-            self._open[document_id] = document
-            return document if may_see(document.owner) else None
+            if document is not None:
+                self._open[document_id] = document
+            return document
 
     def folder(self, document_id: str) -> Path:
         """The document's own folder, made where it is missing."""
@@ -174,12 +180,15 @@ class DocumentStore:
             "owner": document.owner,
             "palette_version": document.palette_version,
             "results": [asdict(record) for record in document.results],
+            "shown": document.shown,
+            "bookmarks": [asdict(bookmark) for bookmark in document.bookmarks],
         }
         layout = document.layout
         if layout is not None:
             body["grid"] = f"grid-{layout.base.digest[:16]}.npz"
             body["edits"] = [edit_to_json(edit) for edit in layout.edits]
             body["undone"] = [edit_to_json(edit) for edit in layout.undone]
+            body["jumps"] = document.jumps.to_json()
             body["palette"] = f"palette-{document.palette_version}.npz" if layout.palette is not None else None
             of_palette = [str(document.palette_version)] if document.scene is None else []
             names = "-".join([layout.base.digest[:16], *of_palette, *sorted(document.points)])
@@ -220,12 +229,15 @@ def _from_json(body: dict[str, Any], folder: Path) -> Document:
     if body["scene"] is not None:
         scene = dict(body["scene"], size_l0=tuple(body["scene"]["size_l0"]), warnings=tuple(body["scene"]["warnings"]))
         document.scene = SceneRef(**scene)
+    document.bookmarks = tuple(Bookmark(**item) for item in body.get("bookmarks", ()))
     document.results = tuple(ResultRecord(**dict(item, origin_l0=tuple(item["origin_l0"]))) for item in body["results"])
     if body.get("grid"):
         palette = Palette.load(folder / body["palette"]) if body["palette"] else None
         edits, undone = (tuple(edit_from_json(item) for item in body[key]) for key in ("edits", "undone"))
         document.layout = Layout(EmbeddingGrid.load(folder / body["grid"]), palette, edits, undone)
+        document.shown = str(body.get("shown") or (document.results[-1].id if document.results else ""))
         document.drawn = _drawn_grid(folder, document)
+        document.jumps = Jumps.from_json(body.get("jumps", {}), document.layout)
     if body.get("points"):
         with np.load(folder / body["points"]) as archive:
             document.points = {name: archive[name] for name in archive.files}
@@ -233,16 +245,16 @@ def _from_json(body: dict[str, Any], folder: Path) -> Document:
 
 
 def _drawn_grid(folder: Path, document: Document) -> EmbeddingGrid | None:
-    """The grid in the newest result's manifest; None where it cannot be read any more."""
+    """The grid in the shown result's manifest; None where it cannot be read any more."""
     from ssldiff_core.provenance import Manifest
 
-    if not document.results:
+    if not document.shown:
         return None
-    paths = sorted((folder / "results" / document.results[-1].id).glob("*.manifest.json"))
+    paths = sorted((folder / "results" / document.shown).glob("*.manifest.json"))
     try:
         return Manifest.load(paths[0]).grid if paths else None
     except SSLDiffError:
-        log.exception("the newest result of document %s has no readable manifest", document.id)
+        log.exception("the shown result of document %s has no readable manifest", document.id)
         return None
 
 

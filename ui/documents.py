@@ -16,6 +16,9 @@ import numpy as np
 
 from ssldiff_core.errors import LayoutError
 
+from .bookmarks import Bookmark
+from .jumps import Jumps
+
 if TYPE_CHECKING:
     from ssldiff_core.embeddings.grid import EmbeddingGrid
     from ssldiff_core.layouts.edits import Edit, Erase, Paint
@@ -36,6 +39,9 @@ class SceneRef:
     warnings: tuple[str, ...] = ()
     attribution: str = ""
     magnification: str = ""
+    digest: str = ""
+    """Of the file (``ssldiff_core.scenes.identity``), by which a document finds its scene on another server."""
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,19 @@ class ResultRecord:
     edits: int
     seconds: float
     created: float
+    engine: str = "dense"
+    strength: float = 1.0
+    """How much of the reference was forgotten; 1: drawn from the grid alone."""
+    appearance: str = ""
+    """Whose colours it was given."""
+    changed_cells: int = 0
+    """How many cells were drawn again on an earlier result; 0: it was drawn whole."""
+    goes_on: bool = False
+    """Whether its run was kept, so that an edit costs only what it changes."""
+    batch: str = ""
+    """Images drawn by one wish have one batch."""
+    mark: str = ""
+    """What the user thinks of it: ``kept``, ``marked``, or nothing yet."""
 
 
 @dataclass
@@ -76,7 +95,11 @@ class Document:
     points: dict[str, np.ndarray] = field(default_factory=dict)
     results: tuple[ResultRecord, ...] = ()
     drawn: EmbeddingGrid | None = None
-    """The grid that the newest result shows."""
+    """The grid that the shown result shows."""
+    shown: str = ""
+    """The result that the page shows; the layout's changes are told against it."""
+    jumps: Jumps = field(default_factory=Jumps)
+    bookmarks: tuple[Bookmark, ...] = ()
     owner: str = ""
     """Who made it, where the server has a login."""
     note_accepted: bool = False
@@ -99,7 +122,7 @@ class Document:
         """Begin with a new grid and palette; earlier edits belong to the grid that is left."""
         with self.lock:
             self.layout, self.model_id, self.grid_note, self.note_accepted = layout, model_id, note, False
-            self.points = {}
+            self.points, self.jumps = {}, Jumps()
             self.palette_version += 1
             self._changed()
 
@@ -149,21 +172,42 @@ class Document:
     def undo(self) -> None:
         with self.lock:
             layout = self.need_layout()
-            if layout.edits:
+            if self.jumps.led_to(layout):
+                self.layout, self.jumps = self.jumps.undo()
+                self._changed()
+            elif layout.edits:
                 self.layout = layout.undo()
                 self._changed()
 
     def redo(self) -> None:
         with self.lock:
             layout = self.need_layout()
-            if layout.undone:
+            if self.jumps.lead_on_from(layout):
+                self.layout, self.jumps = self.jumps.redo()
+                self._changed()
+            elif layout.undone:
                 self.layout = layout.redo()
                 self._changed()
+
+    def jump_to(self, layout: Layout) -> None:
+        """Put a whole layout over the same base in place of this one."""
+        with self.lock:
+            self.layout, self.jumps = layout, self.jumps.jump(self.need_layout(), layout)
+            self._changed()
+
+    @property
+    def can_undo(self) -> bool:
+        return self.layout is not None and (bool(self.layout.edits) or self.jumps.led_to(self.layout))
+
+    @property
+    def can_redo(self) -> bool:
+        return self.layout is not None and (bool(self.layout.undone) or self.jumps.lead_on_from(self.layout))
 
     def set_palette(self, palette: Palette) -> None:
         """Another palette for the same grid (a swatch renamed, recoloured or added)."""
         with self.lock:
             self.layout = self.need_layout().with_palette(palette)
+            self.jumps = self.jumps.with_palette(palette)
             self.palette_version += 1
             self._changed()
 
@@ -172,10 +216,30 @@ class Document:
             self.name = name
             self._changed()
 
-    def add_result(self, record: ResultRecord, drawn: EmbeddingGrid) -> None:
+    def add_result(self, record: ResultRecord, drawn: EmbeddingGrid, show: bool = True) -> None:
         """Keep a result, and the grid that it shows."""
         with self.lock:
-            self.results, self.drawn = (*self.results, record), drawn
+            self.results = (*self.results, record)
+            if show or not self.shown:
+                self.drawn, self.shown = drawn, record.id
+            self._changed()
+
+    def show_result(self, result_id: str, drawn: EmbeddingGrid) -> None:
+        """Go back to a result, whose grid is ``drawn``."""
+        with self.lock:
+            self.shown, self.drawn = result_id, drawn
+            self._changed()
+
+    def set_bookmarks(self, bookmarks: tuple[Bookmark, ...]) -> None:
+        with self.lock:
+            self.bookmarks = bookmarks
+            self._changed()
+
+    def mark_result(self, result_id: str, mark: str) -> None:
+        with self.lock:
+            self.results = tuple(
+                replace(record, mark=mark) if record.id == result_id else record for record in self.results
+            )
             self._changed()
 
     def remove_result(self, result_id: str) -> None:
@@ -226,7 +290,7 @@ class Document:
             return self._labels[1], self._labels[2]
 
     def pending(self) -> np.ndarray:
-        """Cells that are not as the newest result shows them, (rows, cols) uint8; none where there is no result."""
+        """Cells that are not as the shown result has them, (rows, cols) uint8; none where there is no result."""
         with self.lock:
             grid = self.need_layout().grid()
             if self.drawn is None or self.drawn.geometry != grid.geometry or self.drawn.dim != grid.dim:

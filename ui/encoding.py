@@ -45,7 +45,8 @@ def encoding_work(workspace: Workspace, document: Document, spec: ModelSpec, geo
         entry = workspace.library.get(scene_ref.id)
         override = None if scene_ref.pixel_size_m == scene_ref.file_pixel_size_m else scene_ref.pixel_size_m
         with open_scene(entry.path, pixel_size_m=override) as scene:
-            grid = _embed(workspace, job, scene, spec, geometry)
+            scene.alias = scene_ref.name
+            grid = embed_region(workspace, job, scene, spec, geometry)
             workspace.jobs.report(job, phase="grouping the cells", done=job.total, total=job.total)
             palette = _palette(grid, scene)
         note = _check(grid, spec)
@@ -66,7 +67,10 @@ def finish_layout(workspace: Workspace, document: Document) -> None:
         start_umap(workspace, document)
 
 
-def _embed(workspace: Workspace, job: Job, scene: Scene, spec: ModelSpec, geometry: GridGeometry) -> EmbeddingGrid:
+def embed_region(
+    workspace: Workspace, job: Job, scene: Scene, spec: ModelSpec, geometry: GridGeometry
+) -> EmbeddingGrid:  # fmt: skip
+    """Read a region's cells, telling how far it is."""
     from ssldiff_core.embeddings.embed import embed_scene
 
     encoder, began = workspace.encoder(spec), time.monotonic()

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 from ssldiff_core.errors import LayoutError, ModelError, SceneError, SettingsError, SSLDiffError
 from ssldiff_core.geometry import Box, format_length, parse_pixel_size
 
-from .documents import Document, SceneRef
-from .encoding import encoding_work, finish_layout, region_geometry
+from .documents import Document, ResultRecord, SceneRef
+from .encoding import Work, encoding_work, finish_layout, region_geometry
 from .generation import generation_work
 from .jobs import Job
 from .library import SceneEntry
 from .questions import require_answer
+from .results import result_folder, result_manifest
+from .resuming import drawing_request
+from .wishes import Wish, number, whole_number
 
 if TYPE_CHECKING:
     from ssldiff_core.models.catalogue import ModelSpec
@@ -40,13 +43,16 @@ def open_scene(workspace: Workspace, scene_id: str) -> Document:
     """
     entry = workspace.library.get(scene_id)
     scene = workspace.tiles.scenes.get(entry)
+    named = workspace.config.keep_source_names or entry.origin in ("demo", "result")
+    name = _stem(entry.name) if named else scene.alias
     ref = SceneRef(
-        id=entry.id, name=entry.name, version=entry.version, size_l0=scene.size_l0, pixel_size_m=scene.pixel_size_m,
+        id=entry.id, name=name, version=entry.version, size_l0=scene.size_l0, pixel_size_m=scene.pixel_size_m,
         file_pixel_size_m=scene.pixel_size_m, warnings=tuple(map(_without_options, scene.warnings)),
-        attribution=scene.attribution,
+        attribution=scene.attribution if named or scene.crs is not None or scene.synthetic else "",
+        digest=scene.digest, size_bytes=entry.size_bytes,
     )  # fmt: skip
     document = workspace.documents.create()
-    document.rename(_stem(entry.name))
+    document.rename(name.capitalize())
     document.set_scene(ref, _likely_model(workspace, scene.pixel_size_m))
     return document
 
@@ -66,7 +72,7 @@ def empty_canvas(workspace: Workspace, model_id: str, rows: int, cols: int) -> D
     from ssldiff_core.layouts.palette import Palette
 
     spec = _model_spec(workspace, model_id)
-    rows, cols = (_whole_number(value, name, 1, 128) for value, name in ((rows, "rows"), (cols, "columns")))
+    rows, cols = (whole_number(value, name, 1, 128) for value, name in ((rows, "rows"), (cols, "columns")))
     path = palette_path(spec)
     if path is None:
         raise ModelError(
@@ -93,7 +99,13 @@ def set_pixel_size(workspace: Workspace, document: Document, text: str) -> None:
 
 
 def encode_region(workspace: Workspace, document: Document, payload: Mapping[str, Any]) -> Job:
-    """Queue the reading of a region: ``{"region": [x, y, width, height], "model": id, "pixel_size_m": number}``.
+    """Queue the reading of a region, see :func:`encoding_asked`."""
+    job = Job("encode", document.id, request={"payload": dict(payload)})
+    return workspace.jobs.submit(job, encoding_asked(workspace, document, payload))
+
+
+def encoding_asked(workspace: Workspace, document: Document, payload: Mapping[str, Any]) -> Work:
+    """The work of reading a region: ``{"region": [x, y, width, height], "model": id, "pixel_size_m": number}``.
 
     The region is in level-0 pixels; whole cells inside it are read.
     """
@@ -103,7 +115,7 @@ def encode_region(workspace: Workspace, document: Document, payload: Mapping[str
             "Enter the pixel size first",
         )  # fmt: skip
     spec = _model_spec(workspace, str(payload.get("model") or document.model_id))
-    pixel_size_m = _number(payload.get("pixel_size_m"), "pixel size")
+    pixel_size_m = number(payload.get("pixel_size_m"), "pixel size")
     if not any(math.isclose(pixel_size_m, known, rel_tol=0.02) for known in spec.pixel_sizes_m):
         known = ", ".join(format_length(size) for size in spec.pixel_sizes_m)
         raise SettingsError(
@@ -114,8 +126,7 @@ def encode_region(workspace: Workspace, document: Document, payload: Mapping[str
         )
     box = _region(payload.get("region"), document.scene.size_l0)
     geometry = region_geometry(box, pixel_size_m, document.scene.pixel_size_m, spec.cell_px, MAX_CELLS)
-    job = Job("encode", document.id)
-    return workspace.jobs.submit(job, encoding_work(workspace, document, spec, geometry))
+    return encoding_work(workspace, document, spec, geometry)
 
 
 def apply_edit(workspace: Workspace, document: Document, payload: Mapping[str, Any]) -> None:
@@ -159,20 +170,56 @@ def change_swatch(workspace: Workspace, document: Document, key: str, name: str 
 
 
 def start_generation(workspace: Workspace, document: Document, values: Mapping[str, Any]) -> Job:
-    """Queue the drawing of the layout as it is now; ``values`` are fields of ``Settings``."""
-    from ssldiff_core.generate import Settings
-
+    """Queue the drawing of the layout as it is now; ``values`` are the fields of a :class:`~ui.wishes.Wish`."""
     if document.layout is None:
         raise LayoutError("generate", "there is no grid yet", "an image is drawn from a grid", "Read a region first")
     require_answer(document)
-    settings = Settings(
-        seed=_whole_number(values.get("seed", 0), "seed", 0, 2**31 - 1),
-        steps=_whole_number(values.get("steps", 20), "number of steps", 1, 200),
-        guidance_scale=_number(values.get("guidance_scale", 1.5), "guidance"),
-    )
+    wish = Wish.from_values(values)
     _model_spec(workspace, document.model_id)
-    job = Job("generate", document.id, total=settings.steps)
-    return workspace.jobs.submit(job, generation_work(workspace, document, document.layout, settings))
+    job = Job(
+        "generate",
+        document.id,
+        total=wish.count * (wish.settings.steps + 1),
+        parts=wish.count,
+        title=_title(document, wish),
+        request={} if wish.auto else drawing_request(document.layout, values),
+    )
+    return workspace.jobs.submit(job, generation_work(workspace, document, document.layout, wish))
+
+
+def _title(document: Document, wish: Wish) -> str:
+    images = f"{wish.count} images" if wish.count > 1 else "1 image"
+    return f"{images} of {document.name}, seed {wish.settings.seed}"
+
+
+def go_back(workspace: Workspace, document: Document, record: ResultRecord) -> None:
+    """Show a result, and make the layout what it was when the result was drawn: one step of undo.
+
+    A result of another region, or of a grid that was read before, brings its grid back as a new layout.
+
+    Raises:
+        LayoutError: where the layout was painted with swatches that are gone.
+        SceneError: where the result is no longer on disk.
+    """
+    from ssldiff_core.layouts.edits import edit_from_json
+    from ssldiff_core.layouts.layout import Layout
+
+    manifest = result_manifest(result_folder(workspace, document, record))
+    now = document.need_layout()
+    if now.grid() != manifest.grid:
+        edits = tuple(edit_from_json(dict(edit)) for edit in manifest.edits)
+        try:
+            before = Layout(now.base, now.palette, edits)
+            matches = before.grid() == manifest.grid
+        except LayoutError:
+            matches = False
+        if matches:
+            document.jump_to(before)
+        else:
+            document.set_layout(Layout(manifest.grid, now.palette), record.model_id)
+            finish_layout(workspace, document)
+    document.show_result(record.id, manifest.grid)
+    workspace.publish_document(document)
 
 
 def default_guidance(workspace: Workspace, document_id: str) -> float:
@@ -217,7 +264,7 @@ def _model_spec(workspace: Workspace, model_id: str) -> ModelSpec:
 def _region(value: object, size_l0: tuple[int, int]) -> Box:
     if not isinstance(value, list) or len(value) != 4:
         raise SettingsError("read a region", f"it is {value!r}", "a region is [x, y, width, height] in level-0 pixels")
-    box = Box(*(_number(side, "region") for side in value))
+    box = Box(*(number(side, "region") for side in value))
     inside = box.intersection(Box(0, 0, *size_l0))
     if inside is None:
         raise SceneError(
@@ -225,23 +272,6 @@ def _region(value: object, size_l0: tuple[int, int]) -> Box:
             "Pick the region again",
         )  # fmt: skip
     return box
-
-
-def _number(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise SettingsError(f"use the {name} {value!r}", "it is no number")
-    return float(value)
-
-
-def _whole_number(value: object, name: str, low: int, high: int) -> int:
-    number = _number(value, name)
-    if number != int(number) or not low <= number <= high:
-        nearest = min(max(round(number), low), high)
-        raise SettingsError(
-            f"use a {name} of {number:g}", "it is out of range", f"it is a whole number from {low} to {high}",
-            f"The nearest is {nearest}",
-        )  # fmt: skip
-    return int(number)
 
 
 def _without_options(text: str) -> str:

@@ -13,10 +13,11 @@ import logging
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ssldiff_core.errors import Cancelled, SSLDiffError
 
@@ -45,8 +46,15 @@ class Job:
     total: int = 0
     eta_s: float | None = None
     message: str = ""
+    title: str = ""
+    """What it does, for a list of jobs."""
     preview: int = 0
     result_id: str = ""
+    parts: int = 1
+    """Images that the job draws, and which of them it is at, from 0."""
+    part: int = 0
+    request: dict[str, Any] = field(default_factory=dict)
+    """What was asked, so that a new server can ask again (``ui.resuming``); empty for what is not worth it."""
     created: float = field(default_factory=time.time)
     started: float = 0.0
     finished: float = 0.0
@@ -69,7 +77,7 @@ class Job:
     def to_json(self) -> dict[str, object]:
         keys = (
             "id", "kind", "document_id", "lane", "owner", "state", "phase", "done", "total", "eta_s", "message",
-            "preview", "result_id", "created", "started", "finished",
+            "title", "preview", "result_id", "parts", "part", "created", "started", "finished",
         )  # fmt: skip
         return {key: getattr(self, key) for key in keys}
 
@@ -102,6 +110,15 @@ class _Lane:
                     self._served[_user_of(entry[0])] = next(self._turn)
                     return entry
                 self._condition.wait()
+
+    def move(self, job: Job, by: int) -> None:
+        """Let a waiting job change places with the one before (-1) or after (1) it of the same user."""
+        with self._condition:
+            own = [at for at, entry in enumerate(self._waiting) if _user_of(entry[0]) == _user_of(job)]
+            here = next((k for k, at in enumerate(own) if self._waiting[at][0] is job), None)
+            if here is not None and 0 <= here + by < len(own):
+                a, b = own[here], own[here + by]
+                self._waiting[a], self._waiting[b] = self._waiting[b], self._waiting[a]
 
     def waiting_before(self, job: Job) -> int:
         """How many jobs come before one that waits."""
@@ -138,10 +155,16 @@ class JobQueue:
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
         self._lanes: dict[str, _Lane] = {}
+        self._threads: dict[str, threading.Thread] = {}
+        self._interrupted: set[str] = set()
+        self._closing = False
         self._load()
         for lane in ("accelerator", "background"):
             self._lanes[lane] = _Lane()
-            threading.Thread(target=self._run_lane, args=(lane,), name=f"jobs-{lane}", daemon=True).start()
+            self._threads[lane] = threading.Thread(
+                target=self._run_lane, args=(lane,), name=f"jobs-{lane}", daemon=True
+            )
+            self._threads[lane].start()
 
     def submit(self, job: Job, work: Work) -> Job:
         """Queue a job of the user who asks; returns at once."""
@@ -152,6 +175,15 @@ class JobQueue:
         self._changed(job)
         self._lanes[job.lane].put(job, work)
         return job
+
+    def count_states(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        with self._lock:
+            return dict(Counter(job.state for job in self._jobs.values()))
+
+    def dead_lanes(self) -> list[str]:
+        """Lanes whose thread has ended, which none should."""
+        return [lane for lane, thread in self._threads.items() if not thread.is_alive()]
 
     def get(self, job_id: str) -> Job | None:
         return self._jobs.get(job_id)
@@ -169,6 +201,17 @@ class JobQueue:
         with self._lock:
             running = sum(other.lane == job.lane and other.state == "running" for other in self._jobs.values())
         return running + self._lanes[job.lane].waiting_before(job)
+
+    def active(self, lane: Lane) -> list[Job]:
+        """Jobs of a lane that run or wait, in the order in which they will be done."""
+        with self._lock:
+            found = [job for job in self._jobs.values() if job.lane == lane and job.active]
+        return sorted(found, key=self.waiting_before)
+
+    def move(self, job: Job, by: int) -> None:
+        """Let a waiting job go before (-1) or after (1) its neighbour among the user's own."""
+        self._lanes[job.lane].move(job, by)
+        self._changed(job)
 
     def cancel(self, job_id: str) -> Job | None:
         """Ask a job to stop. One that waits is cancelled at once."""
@@ -190,9 +233,34 @@ class JobQueue:
             job.preview += 1
         self._changed(job)
 
+    def interrupted(self) -> list[Job]:
+        """Jobs that the last server had not finished and that can be asked for again, oldest first."""
+        with self._lock:
+            found = [job for job in self._jobs.values() if job.id in self._interrupted]
+        return sorted(found, key=lambda job: job.created)
+
+    def resume(self, job: Job, work: Work) -> Job:
+        """Queue an interrupted job again, under its id."""
+        self._interrupted.discard(job.id)
+        job.state, job.message, job.done, job.finished, job.result_id = "queued", "", 0, 0.0, ""
+        return self.submit(job, work)
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Stop: what runs ends at its next step, and stays on disk as what the next server goes on with."""
+        self._closing = True
+        with self._lock:
+            running = [job for job in self._jobs.values() if job.state == "running"]
+        for job in running:
+            job.request_cancel()
+        until = time.monotonic() + timeout_s
+        while any(job.state == "running" for job in running) and time.monotonic() < until:
+            time.sleep(0.02)
+
     def _run_lane(self, lane: str) -> None:
         while True:
             job, work = self._lanes[lane].get()
+            if self._closing:
+                continue
             if job.state == "queued":
                 self._run(job, work)
 
@@ -211,7 +279,7 @@ class JobQueue:
             self._finish(job, "failed", f"A file could not be read or written: {error.strerror or error}.")
         except MemoryError:
             self._finish(job, "failed", "The machine has not enough memory for this. Choose a smaller region.")
-        except Exception as error:  # a bug of ours: the user hears of it, the log has the details
+        except BaseException as error:  # a bug of ours: the user hears of it, the log has the details
             log.exception("job %s (%s)", job.id, job.kind)
             text = f"Something went wrong inside ssldiff ({type(error).__name__}). The server's log has the details."
             self._finish(job, "failed", text)
@@ -219,13 +287,16 @@ class JobQueue:
             self._finish(job, "done", job.message)
 
     def _finish(self, job: Job, state: State, message: str) -> None:
+        if self._closing and state != "done":  # stopped with the server: its file says that it waits
+            job.state = "queued"
+            return
         job.state, job.message, job.finished, job.eta_s, job.preview_jpeg = state, message, time.time(), None, b""
         self._keep(job)
         self._changed(job)
 
     def _keep(self, job: Job) -> None:
         try:
-            write_json(self._folder / f"{job.id}.json", job.to_json())
+            write_json(self._folder / f"{job.id}.json", {**job.to_json(), "request": job.request})
         except OSError:
             log.warning("job %s could not be written to disk", job.id, exc_info=True)
 
@@ -242,5 +313,9 @@ class JobQueue:
                 continue
             if job.active:
                 job.state, job.message = "failed", "The server was stopped while this ran. Start it again."
+                if job.request:
+                    self._interrupted.add(job.id)
+                    self._jobs[job.id] = job
+                    continue
                 self._keep(job)
             self._jobs[job.id] = job

@@ -17,14 +17,36 @@ from .questions import NeedsAnswer
 from .theme import page_theme as page_theme
 from .workspace import Workspace
 
-STYLES = ("base", "shell", "stage", "palette", "start", "compare", "documents", "models", "tabs", "gradio")
+STYLES = (
+    "base",
+    "shell",
+    "stage",
+    "palette",
+    "start",
+    "compare",
+    "documents",
+    "models",
+    "tabs",
+    "gallery",
+    "kiosk",
+    "gradio",
+)
 SETTING_NOTES = {
     "seed": "Same seed, same image; another gives a variation.",
     "steps": "More are finer and slower; 20 is usually enough.",
     "guidance": "How strictly to follow the grid; 1 is off, above 3 harsh.",
+    "engine": "How the canvas is put together. Leave it, unless you compare methods.",
+    "strength": "100 draws from the grid alone; less keeps more of the reference region, or of the shown result.",
 }
-SHOWN_DOCUMENT = "(known, ...settings) => [window.ssldiffDocument ?? known, ...settings]"
-"""The document that the page shows; what Gradio remembers of it may be a moment old."""
+ENGINES = [
+    ("The model's own", ""), ("Dense: no windows", "dense"), ("Windowed: overlapping windows", "windowed"),
+    ("Shifted: windows that move", "shifted"), ("Notebook: as published", "notebook"),
+]  # fmt: skip
+SHOWN_DOCUMENT = """(known, ...settings) =>
+    [window.ssldiffDocument ?? known, ...settings.slice(0, -1), window.ssldiffWish?.() ?? '']"""
+"""The document that the page shows (what Gradio remembers of it may be a moment old), the fields, and what else the
+page wishes: how many images, going on from which result."""
+TELL_SETTINGS = "(...settings) => { window.ssldiffSettings?.(...settings) }"
 
 _sequence = itertools.count(1)
 
@@ -52,20 +74,27 @@ def build_page(workspace: Workspace) -> gr.Blocks:
             with gr.Column(elem_id="side"):
                 components.palette()
                 components.ways()
-                seed, steps, guidance, button = _generate_panel()
-        _connect(page, workspace, document_id, viewer, [seed, steps, guidance], button)
+                settings, button = _generate_panel()
+        _connect(page, workspace, document_id, viewer, settings, button)
     return page
 
 
-def _generate_panel() -> tuple[gr.Number, gr.Slider, gr.Slider, gr.Button]:
+def _generate_panel() -> tuple[list[gr.Component], gr.Button]:
     with gr.Column(elem_id="generate"):
+        components.draw()
         with gr.Accordion("Advanced", open=False, elem_id="advanced"):
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=2**31 - 1, info=SETTING_NOTES["seed"])
             steps = gr.Slider(4, 100, 20, step=1, label="Steps", info=SETTING_NOTES["steps"], buttons=[])
             guidance = gr.Slider(1, 6, 1.5, step=0.1, label="Guidance", info=SETTING_NOTES["guidance"], buttons=[])
-        button = gr.Button("Generate", variant="primary", elem_id="sd-generate")
+            strength = gr.Slider(
+                5, 100, 100, step=5, label="Variation strength (%)", info=SETTING_NOTES["strength"], buttons=[]
+            )
+            engine = gr.Dropdown(ENGINES, value="", label="Engine", info=SETTING_NOTES["engine"], elem_id="sd-engine")
+            components.appearance()
+        wish = gr.Textbox("", visible=False, label="Wish")
+        button = gr.Button("Draw it", variant="primary", elem_id="sd-generate")
         components.progress()
-    return seed, steps, guidance, button
+    return [seed, steps, guidance, engine, strength, wish], button
 
 
 def _connect(
@@ -80,12 +109,18 @@ def _connect(
         identity = str(event._data["document"])
         return identity, handlers.default_guidance(workspace, identity)
 
-    def generate(identity: str | None, seed: float | None, steps: float, guidance_scale: float) -> str:
+    def generate(
+        identity: str | None, seed: float | None, steps: float, guidance_scale: float, engine: str = "",
+        strength: float = 100, wish: str = "",
+    ) -> str:  # fmt: skip
         try:
             document = workspace.documents.get(identity or "")
             if document is None:
                 return _tell(error="Open a scene first: an image is drawn from its grid.")
-            values = {"seed": seed, "steps": steps, "guidance_scale": guidance_scale}
+            values = {
+                "seed": seed, "steps": steps, "guidance_scale": guidance_scale, "engine": engine,
+                "strength": strength / 100, **(json.loads(wish) if wish else {}),
+            }  # fmt: skip
             job = handlers.start_generation(workspace, document, values)
         except NeedsAnswer:
             return _tell(asks=identity)
@@ -93,13 +128,17 @@ def _connect(
             return _tell(error=str(error))
         return _tell(job=job.id)
 
-    def reuse(event: gr.EventData) -> tuple[float, float, float]:
-        return event._data["seed"], event._data["steps"], event._data["guidance_scale"]
+    def reuse(event: gr.EventData) -> tuple[float, ...]:
+        used = event._data
+        return used["seed"], used["steps"], used["guidance_scale"], round(100 * used.get("strength", 1.0))
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
     page.load(reopen, document_id, viewer, api_visibility="private", **quiet)
     viewer.opened(remember, None, [document_id, settings[2]], api_visibility="private", **quiet)
-    viewer.reused(reuse, None, settings, api_visibility="private", **quiet)
+    viewer.reused(reuse, None, [*settings[:3], settings[4]], api_visibility="private", **quiet)
+    page.load(None, settings[:5], None, js=TELL_SETTINGS)
+    for field in settings[:5]:
+        field.change(None, settings[:5], None, js=TELL_SETTINGS)
     button.click(generate, [document_id, *settings], viewer, js=SHOWN_DOCUMENT, api_name="generate", **quiet)
 
 

@@ -101,5 +101,6 @@ def result_labels(folder: Path, document: Document) -> ResultLabels:
 def delete_result(workspace: Workspace, document: Document, record: ResultRecord) -> None:
     """Take a result out of the document and off the disk."""
     document.remove_result(record.id)
+    workspace.runs.forget(document, record.id)
     shutil.rmtree(result_folder(workspace, document, record), ignore_errors=True)
     workspace.publish_document(document)

@@ -13,8 +13,10 @@ from .documents import Document
 from .events import Events
 from .jobs import Job, JobQueue
 from .library import SceneLibrary
+from .metrics import Metrics
 from .palette_store import PaletteStore
 from .previewing import SwatchPreviews
+from .runs import KeptRuns
 from .tiles import OpenScenes, TileServer
 
 if TYPE_CHECKING:
@@ -30,9 +32,10 @@ class Workspace:
         self.library = SceneLibrary(config, lambda key: self.documents.get(key) is not None)
         self.tiles = TileServer(OpenScenes())
         self.documents = DocumentStore(config.data_dir / "documents")
+        self.runs = KeptRuns(config.data_dir / "documents")
         self.palettes = PaletteStore(config.data_dir / "palettes")
         self.clipboard, self.previews = Clipboard(), SwatchPreviews()
-        self.events = Events()
+        self.events, self.metrics = Events(), Metrics()
         self.jobs = JobQueue(config.data_dir / "jobs", self._job_changed)
         self._loading = threading.Lock()
         self._encoder: tuple[ModelSpec, PatchEncoder] | None = None
@@ -75,6 +78,8 @@ class Workspace:
         return {"type": "job", "job": {**job.to_json(), "before": self.jobs.waiting_before(job) if job.active else 0}}
 
     def close(self) -> None:
+        """Save what is unsaved; jobs that run are kept for the next start."""
+        self.jobs.close()
         self.documents.close()
 
     def _job_changed(self, job: Job) -> None:

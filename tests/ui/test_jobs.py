@@ -99,3 +99,17 @@ def test_users_take_turns_whatever_the_order_of_asking(queue: JobQueue) -> None:
     assert [wait(job).state for job in (first, *jobs)] == ["done"] * 7
     assert order == ["bert 1", "cleo 1", "anna 1", "bert 2", "anna 2", "anna 3"]
     assert [f"{user} {n}" for _, (user, n) in sorted(zip(before, asked, strict=True))] == order
+
+
+def test_a_waiting_job_changes_places_with_its_neighbour_of_the_same_user(queue: JobQueue) -> None:
+    order: list[str] = []
+    held = threading.Event()
+    first = queue.submit(Job("test", "d"), lambda _: held.wait(10) and None)
+    jobs = [queue.submit(Job("test", "d"), lambda _, name=name: order.append(name)) for name in "abc"]
+    queue.move(jobs[2], -1)
+    queue.move(jobs[2], -1)
+    queue.move(jobs[2], -1)  # it is the first already
+    assert [job.id for job in queue.active("accelerator")[-3:]] == [jobs[2].id, jobs[0].id, jobs[1].id]
+    held.set()
+    assert [wait(job).state for job in (first, *jobs)] == ["done"] * 4
+    assert order == ["c", "a", "b"]

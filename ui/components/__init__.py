@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .shell import progress, topbar
+from .shell import appearance, draw, progress, topbar
 from .stage import painter, palette, viewer, ways
 
-__all__ = ["painter", "palette", "progress", "topbar", "viewer", "ways"]
+__all__ = ["appearance", "draw", "painter", "palette", "progress", "topbar", "viewer", "ways"]

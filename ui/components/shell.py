@@ -1,4 +1,4 @@
-"""What stands around the work: the bar on top, and the progress of a generation."""
+"""What stands around the work: the bar on top, and what belongs to the button that draws."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ from .mounting import shell
 def topbar() -> gr.HTML:
     """What is open, its pixel size, theme and help."""
     return shell('<header class="sd-topbar"></header>', "topbar", "topbar")
+
+
+def draw() -> gr.HTML:
+    """How many images, above the button that draws them."""
+    return shell('<div class="sd-panel sd-draw"></div>', "draw", "draw")
+
+
+def appearance() -> gr.HTML:
+    """Whose colours the image gets, under Advanced."""
+    return shell('<div class="sd-panel sd-more"></div>', "draw", "appearance", function="mountAppearance")
 
 
 def progress() -> gr.HTML:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Body, HTTPException
 from fastapi.responses import FileResponse, Response
 
 from ssldiff_core.errors import SettingsError
 
 from ..documents import Document, ResultRecord
 from ..fidelity import read_fidelity, start_fidelity
+from ..generation import start_finish
+from ..handlers import go_back
 from ..quantities import fidelity_quantity, grid_quantity
 from ..results import ResultLabels, delete_result, find_result, result_folder, result_labels
+from ..wishes import whole_number
 from ..workspace import Workspace
 from .image_routes import find_document
 
@@ -50,6 +54,27 @@ def _add_numbers(router: APIRouter, workspace: Workspace) -> None:
     def measure(document_id: str, result_id: str) -> dict[str, object]:
         job = start_fidelity(workspace, *_found(workspace, document_id, result_id))
         return workspace.job_to_json(job)
+
+    @router.post("/documents/{document_id}/results/{result_id}/show")
+    def show(document_id: str, result_id: str) -> dict[str, object]:
+        go_back(workspace, *_found(workspace, document_id, result_id))
+        return {"ok": True}
+
+    @router.post("/documents/{document_id}/results/{result_id}/mark")
+    def mark(document_id: str, result_id: str, payload: Annotated[dict[str, Any], Body()]) -> dict[str, object]:
+        document, record = _found(workspace, document_id, result_id)
+        wanted = str(payload.get("mark", ""))
+        if wanted not in ("", "kept", "marked"):
+            raise SettingsError(f"mark a result {wanted[:20]!r}", "a result is kept, marked, or neither")
+        document.mark_result(record.id, wanted)
+        workspace.publish_document(document)
+        return {"ok": True}
+
+    @router.post("/documents/{document_id}/results/{result_id}/finish")
+    def finish(document_id: str, result_id: str, payload: Annotated[dict[str, Any], Body()]) -> dict[str, object]:
+        document, record = _found(workspace, document_id, result_id)
+        steps = whole_number(payload.get("steps", 20), "number of steps", 1, 200)
+        return workspace.job_to_json(start_finish(workspace, document, record, steps))
 
     @router.post("/documents/{document_id}/results/{result_id}/delete")
     def delete(document_id: str, result_id: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ const SHEET = [
   ['Selection', [['Shift drag', 'Add to the selection'], ['Alt drag', 'Take away from it'], ['Ctrl A', 'Select all'], ['Ctrl D', 'Deselect'], ['Ctrl C', 'Copy'], ['Ctrl X', 'Cut'], ['Ctrl V', 'Paste, here or in another document'], ['Del', 'Erase the selection']]],
   ['Palette', [['Drag', 'Around points: select them; on a swatch: reorder'], ['Ctrl click', 'Mark swatches, to merge them'], ['F2', 'Rename'], ['Alt ↑ ↓', 'Move a swatch']]],
   ['View', [['\\', 'Grid on, off'], ['V', 'Side by side, curtain, blink, one alone'], ['X', 'Blink: the other of reference and result'], ['F', 'Fit the region'], ['+ −', 'Zoom'], ['Wheel', 'Zoom at the pointer']]],
-  ['Image', [['Ctrl Enter', 'Generate'], ['Esc', 'Cancel'], ['?', 'This sheet']]],
+  ['Image', [['Ctrl Enter', 'Draw'], ['Esc', 'Cancel'], ['?', 'This sheet']]],
 ];
 
 let dialog = null;

@@ -1,14 +1,15 @@
 // The results of a document as a filmstrip with their settings: one click goes back to any.
 
-import { ask, attempt, currentResult, emit, notify, on, state, url } from './store.js';
+import { ask, attempt, currentResult, emit, grid, notify, on, state, url } from './store.js';
 import { formatAge, formatLength, formatSeconds, h, whole } from './format.js';
 import { confirmFirst } from './ask.js';
+import { settingsNow } from './draw.js';
 import { menu } from './menu.js';
 
 export function showStrip(strip) {
   const results = state.document?.results ?? [];
   strip.hidden = results.length < 2;
-  const key = `${state.document?.id} ${results.map((record) => record.id).join()} ${state.resultId}`;
+  const key = `${state.document?.id} ${results.map((record) => record.id + record.mark).join()} ${state.resultId}`;
   if (strip.dataset.key === key) return;
   strip.dataset.key = key;
   strip.replaceChildren(...results.map((record, index) => film(record, index)));
@@ -18,18 +19,31 @@ export function showStrip(strip) {
 function film(record, index) {
   const selected = record.id === state.resultId;
   const settings = `seed ${record.seed}, ${record.steps} steps, guidance ${record.guidance_scale}, ${record.edits} edit${record.edits === 1 ? '' : 's'}`;
-  return h('div.sd-film', {}, h('button.sd-thumb', {
+  return h(`div.sd-film${record.mark === 'marked' ? '.sd-marked' : ''}`, {}, h('button.sd-thumb', {
     type: 'button', role: 'option', 'aria-selected': String(selected), title: `Result ${index + 1}: ${settings}`, 'aria-label': `Result ${index + 1}: ${settings}`,
     onclick: () => goTo(record.id),
     onkeydown: (event) => step(event, index),
   }, h('img', { src: url(`thumbnails/${record.scene_id}/${record.scene_version}.jpg`), alt: '', loading: 'lazy' }), h('span', {}, String(index + 1))),
-  h('small', { 'aria-hidden': 'true' }, `seed ${record.seed}`));
+  h('small', { 'aria-hidden': 'true' }, `${record.mark === 'marked' ? '★ ' : ''}seed ${record.seed}`));
 }
 
-function goTo(id) {
+/** Show a result, and bring back the layout that it was drawn from: one step of undo. */
+export async function goTo(id) {
+  if (id === state.resultId) return;
+  const record = state.document.results.find((one) => one.id === id);
+  if (state.layout?.edits && !liesOn(record) && !(await confirmFirst({
+    title: 'Go to the region of this result?', text: 'It was drawn from another grid. Going there leaves the layout that you see now; its results stay, and bring it back.', yes: 'Go there', no: 'Stay here',
+  }))) return;
   state.resultId = id;
   emit('result', { isNew: false });
   emit('view');
+  attempt(() => ask(`documents/${state.document.id}/results/${id}/show`, {}));
+}
+
+/** Whether a result lies where the grid lies. */
+function liesOn(record) {
+  const facts = grid();
+  return facts && record.origin_l0.every((value, k) => value === facts.origin_l0[k]) && record.width === facts.cols * facts.cell_px && record.height === facts.rows * facts.cell_px;
 }
 
 function step(event, index) {
@@ -49,6 +63,12 @@ export function setReuseHandler(handler) {
   reuse = handler;
 }
 
+/** Put settings into the fields; those that are left out stay as they are. */
+export function useSettings(some) {
+  const { seed, steps, guidance, strength } = settingsNow();
+  reuse({ seed, steps, guidance_scale: guidance, strength: strength / 100, ...some, ...(some.strength === undefined ? {} : { strength: some.strength / 100 }) });
+}
+
 /** How the shown result was made, and what can be done with it. */
 export function settingsMenu() {
   const { element } = menu({ id: 'sd-settings', title: 'How this result was made', glyph: 'settings', entries });
@@ -61,17 +81,18 @@ function entries() {
   const record = currentResult();
   const facts = [
     ['Model', record.model_id], ['Seed', record.seed], ['Steps', record.steps], ['Guidance', record.guidance_scale],
-    ['Edits', record.edits], ['Size', `${whole(record.width)} × ${whole(record.height)} px`], ['Pixel size', formatLength(record.pixel_size_m)],
+    ['Engine', record.engine], ...(record.strength < 1 ? [['Variation strength', `${Math.round(100 * record.strength)} %`]] : []), ['Edits', record.edits], ['Size', `${whole(record.width)} × ${whole(record.height)} px`], ['Pixel size', formatLength(record.pixel_size_m)],
     ['Drawn in', formatSeconds(record.seconds)], ['Made', formatAge(record.created)],
   ];
   return [
     h('dl.sd-settings', {}, ...facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, String(value))])),
     h('button', { type: 'button', role: 'menuitem', 'data-action': 'reuse', onclick: () => {
-      reuse({ seed: record.seed, steps: record.steps, guidance_scale: record.guidance_scale });
+      reuse({ seed: record.seed, steps: record.steps, guidance_scale: record.guidance_scale, strength: record.strength });
       notify('Seed, steps and guidance of this result are set for the next image.', 'info');
     } }, h('strong', {}, 'Use these settings'), h('span', {}, 'For the next image')),
+    record.steps < settingsNow().steps || record.steps < 20 ? h('button', { type: 'button', role: 'menuitem', 'data-action': 'finish', onclick: () => attempt(() => ask(`documents/${state.document.id}/results/${record.id}/finish`, { steps: Math.max(20, settingsNow().steps) })) }, h('strong', {}, `Finish in ${Math.max(20, settingsNow().steps)} steps`), h('span', {}, 'The same picture in full quality')) : null,
     h('button', { type: 'button', role: 'menuitem', 'data-action': 'delete-result', onclick: () => remove(record) }, h('strong', {}, 'Delete this result …'), h('span', {}, 'The layout stays')),
-  ];
+  ].filter(Boolean);
 }
 
 async function remove(record) {

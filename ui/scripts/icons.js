@@ -31,6 +31,11 @@ const PATHS = {
   lasso: '<path d="M10 3.6c4 0 7 2 7 4.7s-3 4.7-7 4.7c-1 0-2-.1-2.9-.4C4.6 11.8 3 10.2 3 8.3 3 5.6 6 3.6 10 3.600z" stroke-dasharray="2.6 1.7"/><circle cx="6" cy="13.4" r="1.7"/><path d="M5.6 15.100c0 1-.4 1.7-1.3 2.2"/>',
   trash: '<path d="M4 5.500h12M8 5.500V3.800h4v1.700M5.5 5.500l.7 10.700h7.600l.7-10.700M8.5 8.500v5M11.5 8.500v5"/>',
   more: '<circle cx="4.5" cy="10" r="1.1" fill="currentColor"/><circle cx="10" cy="10" r="1.1" fill="currentColor"/><circle cx="15.5" cy="10" r="1.1" fill="currentColor"/>',
+  tiles: '<rect x="3" y="3" width="6" height="6" rx="1"/><rect x="11" y="3" width="6" height="6" rx="1"/><rect x="3" y="11" width="6" height="6" rx="1"/><rect x="11" y="11" width="6" height="6" rx="1"/>',
+  check: '<path d="M4 10.500l4 4 8-9"/>',
+  star: '<path d="M10 3l2.200 4.600 5 .7-3.600 3.500.9 5-4.500-2.400-4.500 2.400.9-5L2.800 8.300l5-.7z"/>',
+  up: '<path d="M10 16V4M5 9l5-5 5 5"/>',
+  down: '<path d="M10 4v12M5 11l5 5 5-5"/>',
   search: '<circle cx="8.8" cy="8.8" r="5.3"/><path d="M12.8 12.8l4 4"/>',
 };
 

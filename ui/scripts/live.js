@@ -125,7 +125,9 @@ function receiveDocument(body, first) {
   if (state.swatch >= swatches().length) state.swatch = 0;
   const newest = body.results.at(-1)?.id ?? null;
   const isNew = newest !== (before?.results.at(-1)?.id ?? null);
-  if (first || isNew || !currentResult()) state.resultId = newest;
+  const moved = body.shown && body.shown !== before?.shown && body.results.some((record) => record.id === body.shown);
+  if (moved) state.resultId = body.shown;
+  else if (first || !currentResult()) state.resultId = body.shown || newest;
   if (newGrid && !first) {
     state.region = null;
     state.tool = state.tab === 'paint' ? 'brush' : 'pan';
@@ -163,6 +165,10 @@ function receiveJob(job) {
 
 const isActive = (job) => ['queued', 'running'].includes(job.state);
 
-export const activeJob = (kind) => [...state.jobs.values()].filter((job) => job.kind === kind && isActive(job)).at(-1) ?? null;
+/** The job of a kind that runs; else the one that waits. */
+export function activeJob(kind) {
+  const active = [...state.jobs.values()].filter((job) => job.kind === kind && isActive(job));
+  return active.find((job) => job.state === 'running') ?? active.at(-1) ?? null;
+}
 
 export const cancelJob = (job) => attempt(async () => receiveJob((await ask(`jobs/${job.id}/cancel`, {})).job));

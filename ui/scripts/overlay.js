@@ -7,6 +7,7 @@ import { drawMarks } from './marks.js';
 const HATCH = '#7d8590';
 let raster = null; // one pixel a cell, redrawn when labels or colours change
 let rasterKey = '';
+let area = null; // where the outline of what changed is drawn before it is laid over
 
 /** Labels as a tiny picture; what is being painted right now is already in it. */
 function labelRaster(stroke) {
@@ -83,6 +84,7 @@ function drawEdited(context, box, { cols }, stroke, pendingOnly) {
   const cells = new Set();
   mask.forEach((set, cell) => set && cells.add(cell));
   stroke?.cells.forEach((cell) => cells.add(cell));
+  if (pendingOnly && cells.size) outline(context, box, cells, cols);
   for (const cell of cells) {
     const label = stroke?.cells.has(cell) ? stroke.label : state.layout.labels[cell];
     if (label < 0) continue;
@@ -96,6 +98,36 @@ function drawEdited(context, box, { cols }, stroke, pendingOnly) {
     context.lineWidth = inset;
     context.strokeRect(x + inset / 2, y + inset / 2, box.cell - inset, box.cell - inset);
   }
+}
+
+const REACH = 0.875; // of a cell: half of it for the field, and the margin that is drawn again
+
+/** The area that will be drawn again, outlined: the cells that changed and what they reach. */
+function outline(context, { left, top, cell, width, height }, cells, cols) {
+  const { clientWidth, clientHeight } = context.canvas;
+  if (!clientWidth) return;
+  const ratio = context.canvas.width / clientWidth;
+  area ??= document.createElement('canvas');
+  Object.assign(area, { width: context.canvas.width, height: context.canvas.height });
+  const pen = area.getContext('2d');
+  pen.scale(ratio, ratio);
+  const fill = (grow) => {
+    for (const at of cells) {
+      const x = Math.max(left, left + (at % cols) * cell - REACH * cell) - grow;
+      const y = Math.max(top, top + Math.floor(at / cols) * cell - REACH * cell) - grow;
+      const right = Math.min(left + width, left + ((at % cols) + 1 + REACH) * cell) + grow;
+      const bottom = Math.min(top + height, top + (Math.floor(at / cols) + 1 + REACH) * cell) + grow;
+      pen.fillRect(x, y, right - x, bottom - y);
+    }
+  };
+  pen.fillStyle = '#000000';
+  fill(2);
+  pen.globalCompositeOperation = 'source-atop';
+  pen.fillStyle = '#ffffff';
+  fill(1);
+  pen.globalCompositeOperation = 'destination-out';
+  fill(-1);
+  context.drawImage(area, 0, 0, clientWidth, clientHeight);
 }
 
 function drawErased(context, box, { rows, cols }, stroke, visible) {

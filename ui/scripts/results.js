@@ -3,6 +3,8 @@
 import { activeJob, cancelJob } from './live.js';
 import { currentResult, on } from './store.js';
 import { exportMenu } from './exports.js';
+import { mountAnew } from './draw.js';
+import { mountQueue } from './queue.js';
 import { formatSeconds, h } from './format.js';
 import { settingsMenu, showStrip } from './history.js';
 
@@ -15,7 +17,8 @@ export function mountResults(header, strip, panes) {
   spring.after(settingsMenu(), menu.element);
   const show = () => {
     const record = currentResult();
-    facts.textContent = record ? `seed ${record.seed} · ${record.steps} steps · ${formatSeconds(record.seconds)}` : '';
+    const how = record?.changed_cells ? ` · ${record.changed_cells} cell${record.changed_cells === 1 ? '' : 's'} drawn again` : '';
+    facts.textContent = record ? `seed ${record.seed} · ${record.steps} steps${how} · ${formatSeconds(record.seconds)}` : '';
     menu.element.hidden = !record;
     showStrip(strip);
   };
@@ -45,8 +48,18 @@ function mountProgress(host) {
     const eta = job.eta_s ? ` · ${formatSeconds(job.eta_s)} left` : '';
     text.textContent = job.state === 'queued'
       ? job.before ? `Waiting for ${job.before} job${job.before > 1 ? 's' : ''} before it` : 'Starting …'
-      : `${job.phase[0]?.toUpperCase() ?? ''}${job.phase.slice(1)} · step ${job.done} of ${job.total}${eta}`;
+      : `${job.phase[0]?.toUpperCase() ?? ''}${job.phase.slice(1)} · ${progressOf(job)}${eta}`;
   });
 }
 
-export const mountProgressIn = (element) => mountProgress(element.querySelector('.sd-progress-host'));
+function progressOf(job) {
+  if (job.parts < 2) return `step ${job.done} of ${job.total}`;
+  return `image ${job.part + 1} of ${job.parts}`;
+}
+
+export function mountProgressIn(element) {
+  const host = element.querySelector('.sd-progress-host');
+  mountAnew(host);
+  mountProgress(host);
+  mountQueue(host);
+}

@@ -15,6 +15,7 @@ import { mountStatus } from './status.js';
 import { mountQuantity, quantityRaster } from './quantity.js';
 import { askAboutGrid, askThenGenerate } from './ask.js';
 import { setReuseHandler } from './history.js';
+import { mountGallery } from './gallery.js';
 import { mountResults } from './results.js';
 import { initialise } from './main.js';
 
@@ -31,6 +32,7 @@ export async function mount(element, { trigger, props, watch }) {
   mountCompare(stage.panes);
   mountStatus(stage.status, stage.scales, { reference, result });
   mountResults(stage.resultUi, stage.strip, { reference, result });
+  mountGallery(stage.result, stage.resultUi);
   mountQuantity('reference', stage.reference, stage.referenceUi);
   mountQuantity('result', stage.result, stage.resultUi);
   setReuseHandler((settings) => trigger('reused', settings));
@@ -109,9 +111,8 @@ function drawReference(context, pane) {
 function drawResult(context, pane) {
   const drawn = currentResult() || pane.preview;
   const opacity = state.overlay.result ? state.overlay.opacity : drawn ? 0 : 0.9;
-  const newest = currentResult() && currentResult() === state.document.results.at(-1);
   const quantity = state.overlay.result ? quantityRaster('result') : null;
-  drawGrid(context, pane, { opacity, stroke, footprint: footprint(pane), quantity, pendingOnly: opacity === 0 && (newest || pane.preview) });
+  drawGrid(context, pane, { opacity, stroke, footprint: footprint(pane), quantity, pendingOnly: opacity === 0 && Boolean(drawn) });
 }
 
 function listen(stage) {
@@ -123,6 +124,7 @@ function listen(stage) {
   on('tool', () => { stage.root.dataset.tool = spaceHeld() ? 'pan' : state.tool; });
   on('view', () => showView(stage));
   on('fit', fitRegion);
+  on('look-at', (box) => reference.fit(box));
   on('zoom', (factor) => (state.view === 'result' ? result : reference).zoomBy(factor));
   on('notice', (notice) => showNotice(stage.notices, notice));
   for (const name of ['document', 'jobs', 'result']) on(name, () => showHint(stage));
@@ -225,7 +227,7 @@ function busy(host, job, title) {
 function showHint(stage) {
   const text = !grid()
     ? activeJob('encode') ? '' : 'Pick a region on the reference and read it. Its layout appears here.'
-    : currentResult() || activeJob('generate') ? '' : 'This is the layout. Paint on it, or press Generate to draw it.';
+    : currentResult() || activeJob('generate') ? '' : 'This is the layout. Paint on it, or draw it.';
   stage.hint.hidden = !text || !state.document;
   stage.hint.textContent = text;
 }

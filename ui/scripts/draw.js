@@ -1,0 +1,116 @@
+// What the Draw button will do, said on the button: what changed, all of it, another one, or several variations.
+
+import { currentResult, emit, grid, on, scene, state } from './store.js';
+import { activeJob } from './live.js';
+import { h } from './format.js';
+
+const COUNTS = [1, 2, 4, 6, 9];
+const MOST_CHANGED = 0.6; // as on the server: above it all is drawn
+let settings = { seed: 0, steps: 20, guidance: 1.5, engine: '', strength: 100 };
+let count = 1;
+let appearance = '';
+let anew = false;
+
+// Gradio's fields tell what is in them; the button's handler asks for the rest.
+window.ssldiffSettings = (seed, steps, guidance, engine, strength) => {
+  settings = { seed, steps, guidance, engine, strength };
+  emit('wish');
+};
+window.ssldiffWish = () => {
+  const wish = { ...plan().values, anew, appearance, shown: state.resultId ?? '' };
+  anew = false;
+  return JSON.stringify(wish);
+};
+
+/** Fields of the wish as the page would send it now, for a drawing that the page asks for by itself. */
+export const currentWish = () => ({
+  seed: settings.seed, steps: settings.steps, guidance_scale: settings.guidance, engine: settings.engine, strength: settings.strength / 100,
+  appearance, shown: state.resultId ?? '',
+});
+
+/** Several variations are asked for elsewhere on the page too. */
+export function setCount(next) {
+  count = next;
+  emit('wish');
+}
+
+export const settingsNow = () => settings;
+
+export const countNow = () => count;
+
+export const pendingCells = () => state.layout?.pending.reduce((sum, one) => sum + one, 0) ?? 0;
+
+const asShown = (record) => record && record.seed === settings.seed && record.steps === settings.steps && Math.abs(record.guidance_scale - settings.guidance) < 1e-6
+  && (!settings.engine || settings.engine === record.engine);
+
+/** What pressing the button does: its text, whether it goes on from the shown result, and what goes beyond the fields. */
+export function plan() {
+  const record = currentResult();
+  const cells = pendingCells();
+  const plain = settings.strength >= 100 && !appearance;
+  const of = (values, text, goesOn = false) => ({ text, goesOn, cells, values: { count, ...values } });
+  if (count > 1) return of(nextSeed(cells), `Draw ${count} variations`);
+  if (record?.goes_on && plain && cells && asShown(record) && cells <= MOST_CHANGED * grid().rows * grid().cols) {
+    return of({}, `Draw ${cells} changed cell${cells === 1 ? '' : 's'}`, true);
+  }
+  if (record && !cells && asShown(record) && record.strength * 100 === settings.strength && record.appearance === appearance) return of(nextSeed(0), 'Draw another');
+  return of({}, record ? 'Draw all of it' : 'Draw it');
+}
+
+/** The seed after all that were drawn of this layout, where the chosen one was drawn already. */
+function nextSeed(cells) {
+  const seeds = (state.document?.results ?? []).map((record) => record.seed);
+  return !cells && seeds.includes(settings.seed) ? { seed: Math.max(...seeds) + 1 } : {};
+}
+
+/** @param {HTMLElement} element  of the component above the button */
+export function mount(element) {
+  const host = element.querySelector('.sd-draw');
+  const group = h('div.sd-segments', { role: 'radiogroup', 'aria-label': 'Number of images' });
+  for (const value of COUNTS) {
+    group.append(h('button', { type: 'button', role: 'radio', 'data-count': value, title: value === 1 ? 'One image' : `${value} images of this layout, by ${value} seeds`, onclick: () => setCount(value) }, String(value)));
+  }
+  host.append(h('div.sd-field', {}, h('span', {}, 'Images'), group), h('span.sd-spring'));
+  emit('draw-host', host);
+  const show = () => {
+    for (const button of group.children) button.setAttribute('aria-checked', String(Number(button.dataset.count) === count));
+  };
+  on('wish', show);
+  show();
+}
+
+/** @param {HTMLElement} element  of the component below the button */
+export function mountAnew(host) {
+  const other = h('button.sd-wide', { type: 'button', id: 'sd-anew', title: 'Draw the whole image again, not only what changed', onclick: () => {
+    anew = true;
+    document.querySelector('#sd-generate')?.click();
+  } }, 'Draw all anew');
+  host.append(other);
+  const show = () => {
+    const wanted = plan();
+    const button = document.querySelector('#sd-generate');
+    if (button && button.textContent !== wanted.text) button.textContent = wanted.text;
+    if (button) button.disabled = !grid();
+    other.hidden = !wanted.goesOn || Boolean(activeJob('generate'));
+  };
+  for (const name of ['wish', 'layout', 'document', 'result', 'jobs']) on(name, show);
+  show();
+  setTimeout(show, 500); // Gradio may put its button there later
+}
+
+/** Colours of the scene, or of another result, for the finished image: a field under Advanced. */
+export function mountAppearance(element) {
+  const select = h('select', { id: 'sd-appearance', 'aria-label': 'Colours', onchange: () => {
+    appearance = select.value;
+    emit('wish');
+  } });
+  element.querySelector('.sd-more').append(h('label', {}, h('strong', {}, 'Colours'), h('span.sd-hint-text', {}, 'Give the image the colours of another one; its shapes stay.'), select));
+  const show = () => {
+    const results = state.document?.results ?? [];
+    const options = [['', 'The model\'s own'], ...(scene()?.version ? [['scene', 'As in the scene']] : []), ...results.map((record, k) => [record.id, `As result ${k + 1}`])];
+    if (!options.some(([value]) => value === appearance)) appearance = '';
+    select.replaceChildren(...options.map(([value, text]) => h('option', { value, selected: value === appearance }, text)));
+  };
+  on('document', show);
+  show();
+}
