@@ -40,6 +40,11 @@ class AppConfig:
     max_upload_bytes: largest upload, in bytes.
     accounts: password of each user; empty asks for no login.
     proxy_header: header in which a proxy in front names the user; instead of accounts.
+    kiosk: whether this is a stage: no uploads, a gallery while nobody touches it, everything anew after a while.
+    kiosk_idle_s: seconds without a touch after which a stage begins anew.
+    keep_source_names: whether exports and documents carry the names of the files that scenes came from.
+    quota_bytes: what results may take on disk before the oldest are removed; 0 for no limit.
+    max_sockets: pages that may be open at once, over all users.
     """
 
     root: Path | None = None
@@ -47,6 +52,11 @@ class AppConfig:
     max_upload_bytes: int = 8 << 30
     accounts: Mapping[str, str] = field(default_factory=dict, repr=False)
     proxy_header: str = ""
+    kiosk: bool = False
+    kiosk_idle_s: float = 90.0
+    keep_source_names: bool = False
+    quota_bytes: int = 0
+    max_sockets: int = 400
 
     def __post_init__(self) -> None:
         if self.accounts and self.proxy_header:

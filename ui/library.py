@@ -78,7 +78,7 @@ class SceneLibrary:
         if entry is None or not entry.path.is_file():
             self.listing()
             entry = self._entries.get(scene_id)
-        folder = self._folder_of(entry.origin) if entry else None
+        folder = self._folder_of(entry.origin) if entry and entry.path.is_file() else None
         if entry is None or folder is None or not _lies_in(entry.path, folder) or not may_see(entry.owner):
             raise SceneError("open this scene", "it is no longer in the list", "", "Choose a scene from the list again")
         return _entry(entry.path, entry.origin, folder)

@@ -88,9 +88,9 @@ class Login:
             await self._log_in(headers, receive, send)
         elif scope["type"] == "http" and path == "/logout" and scope["method"] == "POST":
             await _answer(send, 303, "", {"location": ".", "set-cookie": f"{COOKIE}=; Max-Age=0; Path=/"})
-        elif user:
+        elif user or (path == "/healthz" and scope["type"] == "http"):
             set_current_user(user)
-            await self._app({**scope, "ssldiff_user": user}, receive, send)
+            await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 4401})

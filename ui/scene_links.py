@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ssldiff_core.errors import SSLDiffError
+from ssldiff_core.scenes.identity import file_digest
 
 from .documents import Document, SceneRef
 from .library import SceneEntry
@@ -14,7 +15,7 @@ from .workspace import Workspace
 def link_scene(workspace: Workspace, document: Document) -> None:
     """Point the document at its scene as this server has it; a scene without version is not here.
 
-    A file counts as the scene where it has the id, or the name, and an image of the size that the document knows.
+    A file counts as the scene where it has the id, or the digest, and an image of the size that the document knows.
     """
     scene = document.scene
     if scene is None:
@@ -32,8 +33,18 @@ def _find(workspace: Workspace, scene: SceneRef) -> SceneEntry | None:
             return entry
     except SSLDiffError:
         pass
-    named = [entry for entry in workspace.library.listing() if entry.name == scene.name]
-    return next((entry for entry in named if _fits(workspace, entry, scene)), None)
+    alike = [entry for entry in workspace.library.listing() if _has_content(entry, scene)]
+    return next((entry for entry in alike if _fits(workspace, entry, scene)), None)
+
+
+def _has_content(entry: SceneEntry, scene: SceneRef) -> bool:
+    """Whether a file is the scene's; by its name for a document from before digests were kept."""
+    if not scene.digest:
+        return entry.name == scene.name
+    try:
+        return entry.size_bytes == scene.size_bytes and file_digest(entry.path) == scene.digest
+    except OSError:
+        return False
 
 
 def _fits(workspace: Workspace, entry: SceneEntry, scene: SceneRef) -> bool:

@@ -39,6 +39,12 @@ def add_scene_options(parser: argparse.ArgumentParser) -> None:
         "--scene-pixel-size", type=parse_pixel_size, metavar="SIZE",
         help="size of the scene's own pixels, where its file does not say or is wrong: 0.5um, 30cm",
     )  # fmt: skip
+    group.add_argument(
+        "--alias", default="", metavar="NAME", help="what grids and manifests call the scene (by default its digest)"
+    )
+    group.add_argument(
+        "--keep-source-names", action="store_true", help="call it by the name of its file, which may name a patient"
+    )
     group.add_argument("--bands", type=parse_bands, metavar="R,G,B", help="bands to read as red, green, blue, from 1")
     group.add_argument(
         "--range", type=parse_range, metavar="LOW,HIGH", dest="value_range",
@@ -66,9 +72,11 @@ def open_scene_as_asked(path: Path, arguments: argparse.Namespace) -> Scene:
     """
     from ..scenes import open_scene
 
-    return open_scene(
+    scene = open_scene(
         path, pixel_size_m=arguments.scene_pixel_size, bands=arguments.bands, value_range=arguments.value_range
     )
+    scene.alias = arguments.alias or (scene.name if arguments.keep_source_names else "")
+    return scene
 
 
 def parse_bands(text: str) -> tuple[int, ...]:

@@ -67,7 +67,7 @@ def read_reference(arguments: argparse.Namespace, grid: EmbeddingGrid) -> Refere
 
     strength = STRENGTH if arguments.strength is None else arguments.strength
     with open_scene(arguments.reference) as scene:
-        return reference_from_scene(scene, grid, strength, path=str(arguments.reference))
+        return reference_from_scene(scene, grid, strength)
 
 
 def read_appearance(arguments: argparse.Namespace, grid: EmbeddingGrid) -> Appearance | None:
@@ -88,7 +88,7 @@ def read_appearance(arguments: argparse.Namespace, grid: EmbeddingGrid) -> Appea
 
     path: Path = arguments.appearance_from
     with open_scene(path) as scene:
-        source: dict[str, Any] = {"name": scene.name, "path": str(path)}
+        source: dict[str, Any] = {"name": scene.alias}
         whole = Box(0, 0, *scene.size_l0)
         scale = min(1.0, _MEASURED_PX / max(scene.size_l0))
         size = (max(1, round(whole.width * scale)), max(1, round(whole.height * scale)))

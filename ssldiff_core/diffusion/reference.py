@@ -205,7 +205,8 @@ def reference_from_scene(scene: Scene, grid: EmbeddingGrid, strength: float, *, 
     geometry = grid.geometry
     height, width = geometry.shape_px
     asked = f"vary the image {scene.name}"
-    if scene.name == grid.source.get("name") and scene.size_l0 != (width, height):
+    known = {grid.source.get("name"), grid.source.get("digest")} - {None, ""}
+    if known & {scene.name, scene.alias, scene.digest} and scene.size_l0 != (width, height):
         image = scene.read(geometry.box_l0, size_px=(width, height))
     else:
         size = scene.pixel_size_m
@@ -216,7 +217,7 @@ def reference_from_scene(scene: Scene, grid: EmbeddingGrid, strength: float, *, 
             )  # fmt: skip
         check_size((scene.size_l0[1], scene.size_l0[0]), (height, width), "px", asked)
         image = scene.read(Box(0, 0, *scene.size_l0))
-    source = {"name": scene.name, **({"path": path} if path else {})}
+    source = {"name": scene.alias, **({"path": path} if path else {})}
     return Reference(strength, image=image, source=source)
 
 

@@ -136,9 +136,14 @@ def _blocks(rows: int, cols: int) -> Iterator[Block]:
 
 
 def _source(scene: Scene, geometry: GridGeometry) -> dict[str, Any]:
-    """JSON-able notes on where a grid was read."""
-    source: dict[str, Any] = {"name": scene.name, "region_l0": list(geometry.box_l0.as_tuple())}
-    if scene.attribution:
+    """JSON-able notes on where a grid was read: alias and digest, not the file's name or what its header says.
+
+    Whom to name is said for places on the Earth and for synthetic scenes; a slide's header may name a patient.
+    """
+    source: dict[str, Any] = {"name": scene.alias, "region_l0": list(geometry.box_l0.as_tuple())}
+    if scene.digest:
+        source["digest"] = scene.digest
+    if scene.attribution and (scene.crs is not None or scene.synthetic):
         source["attribution"] = scene.attribution
     if scene.crs is not None and scene.transform is not None:
         source.update(crs=str(scene.crs), transform=[float(v) for v in scene.transform])

@@ -10,6 +10,8 @@ import numpy as np
 
 from ..errors import GridError
 from ..geometry import LATENT_FACTOR, GridGeometry, format_length
+from ..scenes.identity import alias_of
+from .arrays import digest_array
 from .catalogue import check_pixel_size
 from .feature_files import TRIDENT_NAMES, FeatureFile
 from .grid import EmbeddingGrid
@@ -117,7 +119,8 @@ def _to_grid(features: FeatureFile, lattice: Lattice, geometry: GridGeometry, en
         (rows, cols), geometry.pixel_size_m, lattice.origin_l0, geometry.scene_pixel_size_m, geometry.cell_px,
         geometry.latent_factor,
     )  # fmt: skip
-    source: Mapping[str, Any] = {"name": features.name, "region_l0": list(placed.box_l0.as_tuple()), "imported": True}
+    name = alias_of(digest_array(features.vectors))  # the file is called like its slide
+    source: Mapping[str, Any] = {"name": name, "region_l0": list(placed.box_l0.as_tuple()), "imported": True}
     return EmbeddingGrid(vectors, valid, placed, encoder_id, source=source)
 
 

@@ -78,7 +78,7 @@ def _write_h5(grid: EmbeddingGrid, path: Path) -> None:
     corners = np.array(geometry.origin_l0) + cells[:, ::-1] * geometry.cell_l0
     attributes = {
         "patch_size": geometry.cell_px, "patch_size_level0": round(geometry.cell_l0), "overlap": 0,
-        "name": str(grid.source.get("name", path.stem)),
+        "name": str(grid.source.get("name", "grid")),
     }  # fmt: skip
     with h5py.File(path, "w") as file:
         file.create_dataset("features", data=grid.vectors[grid.valid])
@@ -150,7 +150,7 @@ def _read_arrays(path: Path, bare: Wanted | None) -> EmbeddingGrid:
         )  # fmt: skip
     size = min(bare.pixel_sizes_m)
     geometry = GridGeometry(vectors.shape[:2], size, cell_px=bare.patch_px, latent_factor=bare.latent_factor)
-    return EmbeddingGrid(vectors.astype(np.float32), valid, geometry, bare.encoder_id, source={"name": path.stem})
+    return EmbeddingGrid(vectors.astype(np.float32), valid, geometry, bare.encoder_id, source={"name": "grid"})
 
 
 def _load_arrays(path: Path, asked: str) -> tuple[dict[str, np.ndarray], str | None]:

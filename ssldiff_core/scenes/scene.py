@@ -15,6 +15,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from ..errors import SceneError
 from ..geometry import Box, format_length
+from .identity import alias_of, file_digest
 from .resample import LevelReader, resample
 
 Pixels = NDArray[np.uint8]
@@ -140,7 +142,21 @@ class Scene(ABC):
         self.preprocessing: dict[str, Any] = dict(preprocessing or {})
         self.attribution, self.synthetic, self.warnings = attribution, synthetic, tuple(said)
         self._spare = _SPARE_IF_DECIMATED if decimated else 1.0
-        self._closed = False
+        self._closed, self._alias = False, ""
+
+    @cached_property
+    def digest(self) -> str:
+        """:func:`~ssldiff_core.scenes.identity.file_digest` of the file; empty where there is none."""
+        return file_digest(self.path) if self.path is not None else ""
+
+    @property
+    def alias(self) -> str:
+        """What grids and manifests call this scene: what the user says, else of its digest; the name without a file."""
+        return self._alias or (alias_of(self.digest) if self.digest else self.name)
+
+    @alias.setter
+    def alias(self, alias: str) -> None:
+        self._alias = alias.strip()[:120]
 
     @abstractmethod
     def _read_level(self, level: int, x: int, y: int, width: int, height: int) -> tuple[Pixels, Mask | None]:

@@ -32,7 +32,7 @@ def _add_opening(router: APIRouter, workspace: Workspace) -> None:
         return {
             "scenes": [entry.to_json() for entry in workspace.library.listing()],
             "has_root": workspace.config.root is not None,
-            "recent": workspace.documents.recent(),
+            "recent": [] if workspace.config.kiosk else workspace.documents.recent(),
             "models": [handlers.model_to_json(spec) for spec in workspace.models()],
             "user": current_user(),
             "has_login": bool(workspace.config.accounts),

@@ -20,11 +20,14 @@ from .. import handlers
 from ..document_json import document_to_json
 from ..documents import Document
 from ..events import Subscription
+from ..limits import Rate
 from ..workspace import Workspace
 from .security import same_origin
 
 log = logging.getLogger(__name__)
 MAX_MESSAGE = 4 << 20
+MAX_WAIT_S = 5.0
+"""How far a client may run ahead of its rate before it is closed."""
 
 
 def stroke_routes(workspace: Workspace) -> APIRouter:
@@ -36,20 +39,31 @@ def stroke_routes(workspace: Workspace) -> APIRouter:
         if document is None:
             await socket.close(code=4404)
             return
-        await socket.accept()
-        with workspace.events.subscribe(document_id) as subscription:
-            await socket.send_json(await run_in_threadpool(document_to_json, document))
-            for job in workspace.jobs.of_document(document_id)[-20:]:
-                await socket.send_json(workspace.job_to_json(job))
-            sender = asyncio.create_task(_send_news(socket, subscription))
-            try:
-                await _receive_strokes(socket, workspace, document)
-            except WebSocketDisconnect:
-                pass
-            finally:
-                sender.cancel()
+        try:
+            if workspace.metrics.open_socket(1) > workspace.config.max_sockets:
+                await socket.close(code=4429)
+                return
+            await socket.accept()
+            await _converse(socket, workspace, document)
+        finally:
+            workspace.metrics.open_socket(-1)
 
     return router
+
+
+async def _converse(socket: WebSocket, workspace: Workspace, document: Document) -> None:
+    """Tell a page how the document is, then news out and strokes in until it goes."""
+    with workspace.events.subscribe(document.id) as subscription:
+        await socket.send_json(await run_in_threadpool(document_to_json, document))
+        for job in workspace.jobs.of_document(document.id)[-20:]:
+            await socket.send_json(workspace.job_to_json(job))
+        sender = asyncio.create_task(_send_news(socket, subscription))
+        try:
+            await _receive_strokes(socket, workspace, document)
+        except WebSocketDisconnect:
+            pass
+        finally:
+            sender.cancel()
 
 
 async def _send_news(socket: WebSocket, subscription: Subscription) -> None:
@@ -61,9 +75,17 @@ async def _send_news(socket: WebSocket, subscription: Subscription) -> None:
 
 
 async def _receive_strokes(socket: WebSocket, workspace: Workspace, document: Document) -> None:
+    rate = Rate()
     while True:
         text = await socket.receive_text()
-        await socket.send_json(await run_in_threadpool(_answer, workspace, document, text))
+        wait = rate.take()
+        if wait > MAX_WAIT_S:  # no hand paints that fast: the page, if it is one, comes back and asks anew
+            await socket.close(code=4429)
+            return
+        await asyncio.sleep(wait)
+        answer = await run_in_threadpool(_answer, workspace, document, text)
+        workspace.metrics.count_stroke(answer["type"] == "ack")
+        await socket.send_json(answer)
 
 
 def _answer(workspace: Workspace, document: Document, text: str) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import { ask, emit, state } from './store.js';
 import { bindKeys } from './keys.js';
+import { startKiosk } from './kiosk.js';
 import { restoreTheme } from './topbar.js';
 
 let started = null;
@@ -19,4 +20,5 @@ async function start() {
   if (!library) return;
   Object.assign(state, { models: library.models, user: library.user, hasLogin: library.has_login });
   emit('library');
+  startKiosk();
 }
