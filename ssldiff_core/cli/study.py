@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import study_patches
+from . import study_patches, study_robustness, study_slides
 from .arguments import Commands
 
 _DESCRIPTION = """\
@@ -12,7 +12,9 @@ tables, plots, sizes, seeds and machine."""
 _EPILOG = """\
 examples:
   ssldiff study patches uc_merced --data data -o patches-uc_merced
-  ssldiff study patches eurosat --data data -o patches-eurosat --cnn"""
+  ssldiff study patches eurosat --data data -o patches-eurosat --cnn
+  ssldiff study robustness patches --pixel-size 0.5um --predictor model.onnx -o robust
+  ssldiff study slides composed --data data -o slides-composed"""
 
 
 def add_command(commands: Commands) -> None:
@@ -24,5 +26,5 @@ def add_command(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     studies = parser.add_subparsers(title="studies", dest="study", metavar="STUDY", required=True)
-    for module in (study_patches,):
+    for module in (study_patches, study_robustness, study_slides):
         module.add_command(studies)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ from .console import Console
 
 if TYPE_CHECKING:
     from ..evaluation.augment.manifest import Row
-    from ..evaluation.studies.patches import StudySet, Told
-    from ..evaluation.studies.sets import Protocol
+    from ..evaluation.report import Part
+    from ..evaluation.studies.patches import Score, StudySet, Told
+    from ..evaluation.studies.sets import Protocol, Round
 
 SETS = ("uc_merced", "osteosarcoma", "crc_he", "eurosat")
 STEPS = 6
@@ -40,11 +42,26 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for all that is made")
     parser.add_argument("--synthetic", type=Path, metavar="DIR", help="variations that `ssldiff augment` made already")
     parser.add_argument("--seeds", type=parse_count, default=5, help="draws of the training images (5)")
+    parser.add_argument(
+        "--amounts", type=parse_amounts, default=(), metavar="A[,A…]",
+        help="shares of the training images, 0.05,0.1, or images a class; all of the set's protocol by default",
+    )  # fmt: skip
     parser.add_argument("--steps", type=parse_count, default=STEPS, help=f"denoising steps of a variation ({STEPS})")
     parser.add_argument("--workers", type=parse_count, default=1, metavar="N", help="processes that draw (1)")
     parser.add_argument("--cnn", action="store_true", help="train a small network too, at 10 and 100 %%")
     parser.add_argument("--cnn-steps", type=parse_count, default=400, metavar="N", help="steps of its training (400)")
     parser.set_defaults(run=run)
+
+
+def parse_amounts(text: str) -> tuple[float, ...]:
+    """``"0.05,0.1"`` -> (0.05, 0.1)."""
+    try:
+        amounts = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        amounts = (0.0,)
+    if not all(amount > 0 for amount in amounts):
+        raise SettingsError(f"study the amounts {text!r}", "they are no numbers above 0", "", "For example 0.05,0.1")
+    return amounts
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -56,11 +73,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     start, out = time.monotonic(), arguments.output
     protocol = PROTOCOLS[arguments.set]
     dataset = load_set(protocol, arguments.data)
-    rounds = make_rounds(protocol, dataset.samples, arguments.seeds)
+    rounds = make_rounds(protocol, dataset.samples, arguments.seeds, arguments.amounts)
     seen = seen_tests(rounds, dataset.samples, digests_seen(arguments.data, protocol.model_id))
     out.mkdir(parents=True, exist_ok=True)
     told = follow(console)
-    folder, rows = _variations(arguments, protocol, told)
+    folder, rows = _variations(arguments, protocol, rounds, told)
     study = make_set(protocol, dataset, rows, folder, rounds)
     scores = list(_scores(study, arguments, told))
     facts = _facts(study, rows, arguments)
@@ -72,13 +89,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.seeds < LEAST_SEEDS and protocol.rounds != "groups":
         warnings.append(f"{arguments.seeds} seeds are too few for an interval to be trusted")
     command = f"ssldiff study patches {arguments.set} --data {arguments.data} -o {out} --seeds {arguments.seeds}"
+    amounts = ",".join(f"{amount:g}" for amount in arguments.amounts)
+    command += f" --amounts {amounts}" if amounts else ""
     command += " --cnn" if arguments.cnn else ""
     command += f" --synthetic {shlex.quote(str(arguments.synthetic))}" if arguments.synthetic else ""
     report = make_report(protocol, scores, command, facts, warnings, time.monotonic() - start)
     page, record = report.write(out / "study.html")
     for warning in warnings:
         console.note(warning)
-    console.report(_text(report.parts, page), {"page": str(page), "record": str(record), **report.to_json()["figures"]})
+    console.report(
+        tables_in_words(report.parts, page), {"page": str(page), "record": str(record), **report.to_json()["figures"]}
+    )
     return 0
 
 
@@ -95,7 +116,9 @@ def follow(console: Console) -> Told:
     return told
 
 
-def _variations(arguments: argparse.Namespace, protocol: Protocol, told: Told) -> tuple[Path, list[Row]]:
+def _variations(
+    arguments: argparse.Namespace, protocol: Protocol, rounds: list[Round], told: Told
+) -> tuple[Path, list[Row]]:
     """The folder of the variations and their rows; drawn where none are given."""
     from ..evaluation.augment.manifest import read_rows
     from ..evaluation.studies.patches import draw_synthetic
@@ -107,11 +130,13 @@ def _variations(arguments: argparse.Namespace, protocol: Protocol, told: Told) -
         return arguments.synthetic, read_rows(arguments.synthetic)
     folder = arguments.output / "synthetic"
     dataset = load_set(protocol, arguments.data)
-    rows = draw_synthetic(protocol, dataset, folder, steps=arguments.steps, workers=arguments.workers, told=told)
+    rows = draw_synthetic(
+        protocol, dataset, rounds, folder, steps=arguments.steps, workers=arguments.workers, told=told
+    )
     return folder, rows
 
 
-def _scores(study: StudySet, arguments: argparse.Namespace, told: Told):  # type: ignore[no-untyped-def]
+def _scores(study: StudySet, arguments: argparse.Namespace, told: Told) -> Iterator[Score]:
     from ..evaluation.studies.cnn import Training
     from ..evaluation.studies.patches import cnn_scores, probe_scores, study_features
 
@@ -138,8 +163,8 @@ def _facts(study: StudySet, rows: list[Row], arguments: argparse.Namespace) -> d
     }  # fmt: skip
 
 
-def _text(parts, page: Path) -> str:  # type: ignore[no-untyped-def]
-    """The first table of each classifier in words."""
+def tables_in_words(parts: Sequence[Part], page: Path) -> str:
+    """The tables of a report for a terminal; those of single runs are left to the page."""
     from ..evaluation.report import Table
 
     lines = []

@@ -21,7 +21,7 @@ CHAIN = (
     {"layouts", "diffusion"},
     {"models"},
     {"settings", "drawing", "generate", "regenerate", "streaming", "synthetic_scene", "provenance", "export"}
-    | {"pipeline"},
+    | {"pipeline", "text_to_grid"},
     {"evaluation", "training", "cli"},
 )
 """The rooms of ssldiff_core; each may import those of the links before its own."""
@@ -178,7 +178,7 @@ def test_every_library_that_is_imported_is_declared() -> None:
     extras = project["optional-dependencies"]
     names = [
         requirement.replace("=", ">").replace("<", ">").partition(">")[0].strip()
-        for requirement in [*project["dependencies"], *extras["train"]]
+        for requirement in [*project["dependencies"], *extras["train"], *extras["predictors"]]
     ]
     declared = {MODULE_NAMES.get(name, name.removesuffix("-python").replace("-", "_")) for name in names}
     known = declared | {"ssldiff_core", "ui", "app", "starlette"} | set(sys.stdlib_module_names)

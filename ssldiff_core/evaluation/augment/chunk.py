@@ -9,6 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,7 @@ class Job:
     settings: Settings
     filter: Filter
 
+    @cached_property
     def chunks(self) -> list[tuple[int, ...]]:
         """Indices of the plan, in batches of one shape and strength, as the plan goes."""
         waiting: dict[tuple[object, ...], list[int]] = defaultdict(list)

@@ -202,6 +202,8 @@ def _read_folders(place: Path) -> Dataset:
         for file in files:
             path = file.relative_to(place).as_posix()
             samples.append(Sample(path, folder.name, path, split))
+    if not samples:  # a folder of images without classes: nothing to train on, but to look at
+        samples = [Sample(file.name, "", file.name) for file in sorted(place.iterdir()) if _is_image(file)]
     if not named:
         notes.append(
             "no split is named: every image counts as training; images that test a classifier must lie elsewhere"
@@ -212,7 +214,11 @@ def _read_folders(place: Path) -> Dataset:
 def _images_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.name[0] != ".")
+    return sorted(file for file in folder.rglob("*") if _is_image(file))
+
+
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES and file.name[0] != "." and file.is_file()
 
 
 def _with_masks(dataset: Dataset, masks: Path) -> Dataset:

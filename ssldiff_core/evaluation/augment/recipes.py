@@ -39,6 +39,6 @@ def varied_vectors(variation: Variation, own: Vectors, other: Vectors | None, se
 
 
 def grid_of(vectors: Vectors, pixel_size_m: float, encoder_id: str, cell_px: int, latent_factor: int) -> EmbeddingGrid:
-    """A grid whose cells are all valid."""
+    """A grid; a cell of zeros is not valid."""
     geometry = GridGeometry(vectors.shape[:2], pixel_size_m, cell_px=cell_px, latent_factor=latent_factor)
-    return EmbeddingGrid(vectors, np.ones(vectors.shape[:2], bool), geometry, encoder_id)
+    return EmbeddingGrid(vectors, np.asarray(vectors.any(axis=2)), geometry, encoder_id)

@@ -1,7 +1,8 @@
 """An augmentation from beginning to end: chunks on several processes or machines, and what a restart goes on from.
 
-A chunk that is done lies as ``work/chunks/NNNNNN.csv`` in the output, written after its images. A restart draws what is
-missing and gives the same set; so do several machines that share the folder, each with its shard.
+A chunk that is done lies as ``work/chunks/DIGEST.csv`` in the output, written after its images and named by what it
+makes. A restart draws what is missing and gives the same set; a larger plan goes on from a smaller one; and several
+machines share the folder, each with its shard.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def run_job(job: Job, *, workers: int = 1, shard: Shard | None = None) -> Iterat
         ExportError: where it cannot be written.
     """
     check_folder(job)
-    chunks, shard = job.chunks(), shard or Shard()
+    chunks, shard = job.chunks, shard or Shard()
     sizes = [len(chunk) for chunk in chunks]
     missing = [index for index in range(len(chunks)) if not _is_done(job, index)]
     done = len(job.plan) - sum(sizes[index] for index in missing)
@@ -131,13 +132,15 @@ def _open_workshop(job: Job) -> None:
 def _draw_one(index: int) -> int:
     assert _shop is not None, "the process was opened"
     job = _shop.job
-    rows = _shop.draw_chunk(job.chunks()[index])
+    rows = _shop.draw_chunk(job.chunks[index])
     write_rows(_chunk_file(job, index), rows)
     return index
 
 
 def _chunk_file(job: Job, index: int) -> Path:
-    return job.out / WORK / "chunks" / f"{index:06d}.csv"
+    made = [asdict(job.plan[place]) for place in job.chunks[index]]
+    digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
+    return job.out / WORK / "chunks" / f"{digest[:24]}.csv"
 
 
 def _is_done(job: Job, index: int) -> bool:
@@ -148,7 +151,7 @@ def _is_done(job: Job, index: int) -> bool:
 def collect_manifest(job: Job) -> list[Row]:
     """Write ``manifest.csv`` of all chunks that are done, in the order of the plan."""
     rows: dict[int, Row] = {}
-    for index, chunk in enumerate(job.chunks()):
+    for index, chunk in enumerate(job.chunks):
         if _is_done(job, index):
             rows.update(zip(chunk, read_rows(_chunk_file(job, index)), strict=True))
     ordered = [rows[index] for index in sorted(rows)]
@@ -157,13 +160,14 @@ def collect_manifest(job: Job) -> list[Row]:
 
 
 def job_digest(job: Job) -> str:
-    """sha256 (hex) of all that decides the images."""
+    """sha256 (hex) of all that decides how an image of the set looks; which ones are made may grow."""
     from ...models.catalogue import get_model_spec
 
     settings = {name: value for name, value in asdict(job.settings).items() if name != "seed"}
+    recipe = [job.recipe.seed, job.recipe.mix, job.recipe.strengths, job.recipe.jitter_deg, job.recipe.blend]
     facts = [
         [(sample.name, sample.sha256, sample.label, sample.split) for sample in job.sources.samples],
-        [asdict(fit) for fit in job.sources.fits], [asdict(variation) for variation in job.plan], job.recipe.seed,
+        [asdict(fit) for fit in job.sources.fits], recipe,
         get_model_spec(job.model_id).digest, settings, asdict(job.filter),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -190,6 +194,6 @@ def check_folder(job: Job) -> None:
                 "a folder holds one set", "Give the options of the first time, or another folder",
             )  # fmt: skip
         return
-    facts = {"digest": digest, "model": job.model_id, "variations": len(job.plan), "mix": job.recipe.mix_text()}
+    facts = {"digest": digest, "model": job.model_id, "mix": job.recipe.mix_text()}
     with replacing(f"write {file}", file) as (part,):
         part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

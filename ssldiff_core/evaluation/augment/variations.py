@@ -176,7 +176,7 @@ def _variation(
     stem = sample.name.rsplit("/", 1)[-1].rsplit(".", 1)[0] if sample.region_l0 is None else sample.name
     safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)
     mark = hashlib.sha256(sample.name.encode()).hexdigest()[:6]  # two folders may hold files of one name
-    return Variation(source, slot, kind, amount, partner, f"{sample.label}/{safe}-{mark}-s{slot:02d}")
+    return Variation(source, slot, kind, amount, partner, f"{sample.label or 'images'}/{safe}-{mark}-s{slot:02d}")
 
 
 def chance(seed: int, name: str, slot: int, use: str, attempt: int = 0) -> int:

@@ -18,12 +18,12 @@ from ...errors import SettingsError
 from ...models.catalogue import get_model_spec
 from ...settings import Settings
 from ..augment.chunk import Filter, Job
-from ..augment.dataset import Dataset
+from ..augment.dataset import Dataset, Sample
 from ..augment.fitting import resized
 from ..augment.manifest import Row, read_rows
 from ..augment.run import WORK, run_job
 from ..augment.sources import read_sources
-from ..augment.variations import Recipe, plan_variations
+from ..augment.variations import Recipe, Variation, plan_variations
 from .cnn import SIDE_PX, Training, predict_labels, train_network
 from .features import Picture, fitter, image_features, read_picture
 from .probe import TrainingSet, accuracy, fit_probe, predict
@@ -100,9 +100,13 @@ class StudySet:
 
 
 def draw_synthetic(
-    protocol: Protocol, dataset: Dataset, out: Path, *, steps: int, workers: int = 1, told: Told = lambda *_: None
-) -> list[Row]:
-    """Variations of the training split, as its protocol says; goes on where it was stopped."""
+    protocol: Protocol, dataset: Dataset, rounds: Sequence[Round], out: Path, *, steps: int, workers: int = 1,
+    told: Told = lambda *_: None,
+) -> list[Row]:  # fmt: skip
+    """Variations of the images that train in a round, as the protocol says; goes on where it was stopped.
+
+    Images of the smallest rounds come first, so that these can be studied while the rest is drawn.
+    """
     spec = get_model_spec(protocol.model_id)
     encoder = load_patch_encoder(spec.encoder_id, patch_px=spec.cell_px)
     (out / WORK).mkdir(parents=True, exist_ok=True)
@@ -111,11 +115,24 @@ def draw_synthetic(
         memory=out / WORK / "sources.npz", progress=lambda done, total: told("reading", done, total),
     )  # fmt: skip
     recipe = Recipe(protocol.per_image, protocol.mix, protocol.strengths)
-    plan = plan_variations(sources.samples, recipe)
+    plan = _in_order_of_need(plan_variations(sources.samples, recipe), sources.samples, dataset, rounds)
     job = Job(out, sources, plan, recipe, spec.id, Settings(steps=steps, device="cpu"), Filter())
     for progress in run_job(job, workers=workers):
         told("drawing", progress.done, progress.total)
     return read_rows(out)
+
+
+def _in_order_of_need(
+    plan: Sequence[Variation], samples: Sequence[Sample], dataset: Dataset, rounds: Sequence[Round]
+) -> tuple[Variation, ...]:
+    """The variations of images that train in a round, those of the smallest amount first."""
+    first: dict[str, float] = {}
+    for one in rounds:
+        for index in one.train:
+            name = dataset.samples[index].name
+            first[name] = min(one.amount, first.get(name, one.amount))
+    needed = [variation for variation in plan if samples[variation.source].name in first]
+    return tuple(sorted(needed, key=lambda v: (first[samples[v.source].name], v.slot, v.source)))
 
 
 def make_set(

@@ -111,11 +111,14 @@ def _split_by_digest(samples: Sequence[Sample]) -> Iterator[Sample]:
             yield replace(sample, split="train" if place < OOD_TRAIN else "test")
 
 
-def make_rounds(protocol: Protocol, samples: Sequence[Sample], seeds: int) -> list[Round]:
+def make_rounds(
+    protocol: Protocol, samples: Sequence[Sample], seeds: int, amounts: Sequence[float] = ()
+) -> list[Round]:
     """All rounds of a study; every class is in every training set, in the order of the amounts.
 
     Args:
         seeds: draws of each amount.
+        amounts: shares of the training images, or images a class; those of the protocol where none are given.
     """
     if protocol.rounds == "groups":
         return _leave_one_out(samples)
@@ -124,7 +127,8 @@ def make_rounds(protocol: Protocol, samples: Sequence[Sample], seeds: int) -> li
     }
     test = tuple(i for i, sample in enumerate(samples) if sample.split == "test")
     rounds = []
-    for amount in FRACTIONS if protocol.rounds == "fractions" else SHOTS:
+    usual: Sequence[float] = FRACTIONS if protocol.rounds == "fractions" else SHOTS
+    for amount in amounts or usual:
         for seed in range(seeds):
             chosen: list[int] = []
             for number, own in enumerate(members.values()):
@@ -133,7 +137,7 @@ def make_rounds(protocol: Protocol, samples: Sequence[Sample], seeds: int) -> li
                 count = int(amount) if protocol.rounds == "shots" else max(1, round(amount * len(trainable)))
                 chosen += order[:count].tolist()
             rest = test or tuple(i for i in range(len(samples)) if i not in set(chosen))
-            name = f"{amount:.0%}" if protocol.rounds == "fractions" else f"{amount} a class"
+            name = f"{amount:.0%}" if protocol.rounds == "fractions" else f"{amount:g} a class"
             rounds.append(Round(float(amount), seed, tuple(sorted(chosen)), rest, name))
     return rounds
 

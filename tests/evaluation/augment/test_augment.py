@@ -48,9 +48,12 @@ def test_two_processes_draw_the_same_set_as_one(patches: Path):
     assert drawn("two") == drawn()
 
 
-def test_another_set_does_not_go_on_in_the_same_folder(patches: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_folder_takes_more_of_its_set_but_not_another_set(patches: Path, capsys: pytest.CaptureFixture[str]):
     assert run(BASE) == 0
-    assert run(f"{BASE} --per-image 2") == 2
+    first = drawn()
+    assert run(f"{BASE} --per-image 2") == 0
+    assert first.keys() < drawn().keys()
+    assert run(f"{BASE} --mix same") == 2
     assert "another folder" in capsys.readouterr().err
 
 

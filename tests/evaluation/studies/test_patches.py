@@ -1,0 +1,65 @@
+"""The patch study from a folder of images to its report, with a tiny model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssldiff_core.cli import main
+from ssldiff_core.evaluation.augment.dataset import digest_file
+from ssldiff_core.evaluation.augment.manifest import read_rows
+from ssldiff_core.evaluation.studies.cnn import Training, predict_labels, train_network
+from ssldiff_core.evaluation.studies.patches import make_set
+from ssldiff_core.evaluation.studies.sets import PROTOCOLS, Protocol, load_set, make_rounds
+from ssldiff_core.training.data import DOMAINS, Collection
+
+
+@pytest.fixture
+def data(patches: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """``set/`` with two classes of six images as the set ``crc_he``, drawn by the model ``tiny``."""
+    generator = np.random.default_rng(3)
+    lines = ["path,group,label,split,sha256"]
+    for label, low in (("dark", 0), ("light", 150)):
+        for number in range(6):
+            file = patches / "pictures" / label / f"{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(generator.integers(low, low + 100, (96, 96, 3), dtype=np.uint8)).save(file)
+            path = file.relative_to(patches).as_posix()
+            lines.append(f"{path},{path},{label},ood,{digest_file(file)}")
+    (patches / "splits.csv").write_text("\n".join(lines) + "\n")
+    protocol = Protocol("crc_he", "pictures", "tiny", 0.5e-6, "shots", (("image", 1),), per_image=1)
+    monkeypatch.setitem(PROTOCOLS, "crc_he", protocol)
+    monkeypatch.setitem(DOMAINS, "tiny", (Collection("elsewhere", 0.5e-6, (0.5e-6,)),))
+    return patches
+
+
+def test_a_study_is_one_command_and_its_rounds_use_children_of_their_own_images_only(
+    data: Path, capsys: pytest.CaptureFixture[str]
+):
+    line = "study patches crc_he --data set -o out --seeds 2 --amounts 1,2 --steps 1 --json"
+    assert main(line.split()) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert set(facts) >= {"linear probe|1 a class|real", "linear probe|2 a class|real + synthetic"}
+    dataset = load_set(PROTOCOLS["crc_he"], data)
+    rounds = make_rounds(PROTOCOLS["crc_he"], dataset.samples, 2, (1, 2))
+    rows = read_rows(Path("out/synthetic"))
+    assert {row.source for row in rows} == {dataset.samples[i].name for one in rounds for i in one.train}
+    study = make_set(PROTOCOLS["crc_he"], dataset, rows, Path("out/synthetic"), rounds)
+    for one in rounds:
+        children = study.children(one)
+        assert len(children) == len(one.train)
+        assert {study.pictures[i].parents[0] for i in children} == set(one.train)
+
+
+def test_the_small_network_learns_from_either_source():
+    generator = np.random.default_rng(0)
+    labels = np.tile([0, 1], 16)
+    pixels = (labels[:, None, None, None] * 120 + generator.integers(0, 100, (32, 64, 64, 3))).astype(np.uint8)
+    nothing, none = pixels[:0], labels[:0]
+    for real, synthetic in (((pixels, labels), (nothing, none)), ((nothing, none), (pixels, labels))):
+        network = train_network(*real, *synthetic, 2, 0, Training(steps=40, batch=16, width=8))
+        assert (predict_labels(network, pixels) == labels).mean() > 0.9
