@@ -15,6 +15,7 @@ from ..errors import Cancelled, ModelError, SSLDiffError
 from . import (
     adapt,
     augment,
+    batch,
     check,
     check_split,
     convert,
@@ -25,6 +26,7 @@ from . import (
     generate,
     import_features,
     inspect_file,
+    merge,
     models,
     palette,
     regenerate,
@@ -122,6 +124,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ssldiff {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     making = (encode, import_features, adapt, palette, edit, generate, regenerate, finish, replay, inspect_file)
-    for module in (*making, evaluate, augment, check_split, study, check, models, convert, serve, train):
+    others = (evaluate, augment, check_split, study, batch, merge, check, models, convert, serve, train)
+    for module in (*making, *others):
         module.add_command(commands)
     return parser

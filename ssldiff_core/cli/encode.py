@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..embeddings.spec import ANY_PIXEL_SIZE
-from ..errors import GridError, ModelError, SceneError
+from ..errors import GridError, ModelError, SceneError, SettingsError
 from ..geometry import LATENT_FACTOR, format_length, parse_pixel_size
 from .arguments import (
     Commands,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from ..geometry import Box
     from ..models.catalogue import ModelSpec
     from ..scenes import Scene
+
+_MANY_CELLS, _MOST_WORKERS = 1000, 8
+"""From how many cells on readers are worth their start, which is a second or two, and how many keep a network busy."""
 
 _DESCRIPTION = """\
 Read a region of a scene as a grid of embeddings: one vector for each cell of 128 × 128 pixels, at the pixel size of
@@ -61,6 +65,15 @@ def add_command(commands: Commands) -> None:
     which.add_argument("--encoder", metavar="ID", help="a patch encoder by id, or the folder of one")
     parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
     parser.add_argument("--batch-size", type=parse_count, default=64, metavar="N", help="patches at once (64)")
+    parser.add_argument(
+        "--workers", type=int, metavar="N",
+        help="processes that read ahead of the encoder; 0 for none; by default as many as help a large grid",
+    )  # fmt: skip
+    parser.add_argument(
+        "--foreground",
+        action="store_true",
+        help="leave out cells without tissue; for slides, not for aerial images",
+    )
     add_encoder_options(parser)
     add_scene_options(parser)
     parser.set_defaults(run=run)
@@ -78,7 +91,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         sizes = encoder.pixel_sizes_m if model is None else model.pixel_sizes_m
         pixel_size_m = arguments.pixel_size or nearest_pixel_size(scene, sizes)
         factor = LATENT_FACTOR if model is None else model.latent_factor
-        grid = embed_with_bar(scene, encoder, console, arguments.region, pixel_size_m, arguments.batch_size, factor)
+        grid = embed_with_bar(
+            scene, encoder, console, arguments.region, pixel_size_m, arguments.batch_size, factor,
+            workers=_readers(arguments.workers, scene, encoder, pixel_size_m), foreground_only=arguments.foreground,
+        )  # fmt: skip
     write_grid(grid, arguments.output)
     rows, cols = grid.shape_cell
     facts = {
@@ -96,15 +112,16 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def embed_with_bar(
     scene: Scene, encoder: PatchEncoder, console: Console, region: Box | None, pixel_size_m: float, batch_size: int,
-    latent_factor: int = LATENT_FACTOR,
+    latent_factor: int = LATENT_FACTOR, *, workers: int = 0, foreground_only: bool = False,
 ) -> EmbeddingGrid:  # fmt: skip
     """Embed a region, with a progress bar."""
     from ..embeddings.embed import embed_scene
 
     grid = None
     steps = embed_scene(
-        scene, encoder, region_l0=region, pixel_size_m=pixel_size_m, batch_size=batch_size, latent_factor=latent_factor
-    )
+        scene, encoder, region_l0=region, pixel_size_m=pixel_size_m, batch_size=batch_size, latent_factor=latent_factor,
+        workers=workers, foreground_only=foreground_only,
+    )  # fmt: skip
     with console.progress("encoding", "cell") as bar:
         for progress in steps:
             bar.total = progress.total
@@ -113,6 +130,21 @@ def embed_with_bar(
     if grid is None:
         raise GridError("encode the scene", "no grid came of it", "this is a fault of ssldiff", "Report it")
     return grid
+
+
+def _readers(asked: int | None, scene: Scene, encoder: PatchEncoder, pixel_size_m: float) -> int:
+    """How many processes read: as many as asked for; else one for each spare core, where there is enough to read.
+
+    Raises:
+        SettingsError: where less than none is asked for.
+    """
+    if asked is not None:
+        if asked < 0:
+            raise SettingsError(f"read with {asked} workers", "that is less than none", "", "0 reads without workers")
+        return asked
+    cell_l0 = encoder.patch_px * pixel_size_m / (scene.pixel_size_m or pixel_size_m)
+    cells = scene.bounds_l0.width * scene.bounds_l0.height / cell_l0**2
+    return max(1, min(_MOST_WORKERS, (os.cpu_count() or 1) - 1)) if cells >= _MANY_CELLS else 0
 
 
 def _choose_encoder(scene: Scene, arguments: argparse.Namespace) -> tuple[PatchEncoder, ModelSpec | None]:

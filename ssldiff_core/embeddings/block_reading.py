@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -46,10 +47,8 @@ class BlockReader:
 
     def __enter__(self) -> Self:
         if self.workers:
-            self._pool = ProcessPoolExecutor(
-                self.workers, multiprocessing.get_context("spawn"), initializer=_open,
-                initargs=(self._scene.path, dict(self._scene.opened_with or {}), self._geometry),
-            )  # fmt: skip
+            opening = partial(_open, self._scene.path, dict(self._scene.opened_with or {}), self._geometry)
+            self._pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), initializer=opening)
         return self
 
     def __exit__(
@@ -103,9 +102,10 @@ _here: dict[str, Any] = {}
 """Of a worker process: its own scene, and the grid's geometry."""
 
 
-def _open(path: Path, options: dict[str, Any], geometry: GridGeometry) -> None:
+def _open(path: Path | None, options: dict[str, Any], geometry: GridGeometry) -> None:
     from ..scenes import open_scene
 
+    assert path is not None, "only files are read by workers"
     _here.update(scene=open_scene(path, **options), geometry=geometry)
 
 

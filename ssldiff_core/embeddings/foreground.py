@@ -66,7 +66,8 @@ def foreground_cells(scene: Scene, geometry: GridGeometry) -> np.ndarray:
     corners = total[np.ix_(inside_y, inside_x)]
     tissue = corners[1:, 1:] - corners[:-1, 1:] - corners[1:, :-1] + corners[:-1, :-1]
     areas = np.maximum(np.diff(ys)[:, None] * np.diff(xs)[None], 1)
-    return np.asarray(tissue >= _LEAST_TISSUE * areas) & (tissue > 0)
+    found: np.ndarray = (tissue >= _LEAST_TISSUE * areas) & (tissue > 0)
+    return found
 
 
 def tissue_region(scene: Scene, width_l0: float, height_l0: float) -> tuple[Box, float]:
