@@ -177,7 +177,7 @@ def start_generation(workspace: Workspace, document: Document, values: Mapping[s
     wish = Wish.from_values(values)
     _model_spec(workspace, document.model_id)
     job = Job(
-        "generate",
+        "sharpen" if wish.auto else "generate",
         document.id,
         total=wish.count * (wish.settings.steps + 1),
         parts=wish.count,

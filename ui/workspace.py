@@ -11,6 +11,7 @@ from .document_json import document_to_json, layout_to_json
 from .document_store import DocumentStore
 from .documents import Document
 from .events import Events
+from .following import Followers
 from .jobs import Job, JobQueue
 from .library import SceneLibrary
 from .metrics import Metrics
@@ -32,6 +33,7 @@ class Workspace:
         self.library = SceneLibrary(config, lambda key: self.documents.get(key) is not None)
         self.tiles = TileServer(OpenScenes())
         self.documents = DocumentStore(config.data_dir / "documents")
+        self.followers = Followers()
         self.runs = KeptRuns(config.data_dir / "documents")
         self.palettes = PaletteStore(config.data_dir / "palettes")
         self.clipboard, self.previews = Clipboard(), SwatchPreviews()

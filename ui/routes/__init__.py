@@ -8,6 +8,7 @@ from ..workspace import Workspace
 from .document_routes import document_routes
 from .export_routes import export_routes
 from .file_routes import file_routes
+from .follow_routes import follow_routes
 from .image_routes import image_routes
 from .kiosk_routes import kiosk_routes
 from .model_routes import model_routes
@@ -26,8 +27,8 @@ def add_routes(app: FastAPI, workspace: Workspace) -> None:
     """All routes; to be called before Gradio is mounted, which takes every path that is left."""
     add_guards(app, workspace.config)
     makers = (
-        document_routes, export_routes, file_routes, kiosk_routes, model_routes, palette_routes, queue_routes,
-        reader_routes, result_routes, scene_routes, image_routes, service_routes, stroke_routes,
+        document_routes, export_routes, file_routes, follow_routes, kiosk_routes, model_routes, palette_routes,
+        queue_routes, reader_routes, result_routes, scene_routes, image_routes, service_routes, stroke_routes,
     )  # fmt: skip
     for router in (static_routes(), *(make(workspace) for make in makers)):
         app.include_router(router)

@@ -2,6 +2,7 @@
 
 import { currentResult, emit, grid, on, scene, state } from './store.js';
 import { activeJob } from './live.js';
+import { followToggle } from './follow.js';
 import { h } from './format.js';
 
 const COUNTS = [1, 2, 4, 6, 9];
@@ -70,8 +71,7 @@ export function mount(element) {
   for (const value of COUNTS) {
     group.append(h('button', { type: 'button', role: 'radio', 'data-count': value, title: value === 1 ? 'One image' : `${value} images of this layout, by ${value} seeds`, onclick: () => setCount(value) }, String(value)));
   }
-  host.append(h('div.sd-field', {}, h('span', {}, 'Images'), group), h('span.sd-spring'));
-  emit('draw-host', host);
+  host.append(h('div.sd-field', {}, h('span', {}, 'Images'), group), h('span.sd-spring'), followToggle());
   const show = () => {
     for (const button of group.children) button.setAttribute('aria-checked', String(Number(button.dataset.count) === count));
   };

@@ -9,6 +9,12 @@ let seq = 0;
 let polling = 0;
 let onOpened = () => {};
 const waiting = new Map();
+let followed = () => {};
+
+/** `handler(news)` is called for each picture that followed the brush. */
+export function onFollow(handler) {
+  followed = handler;
+}
 
 /** `handler(id)` is called for each document that is opened. */
 export function setOpenedHandler(handler) {
@@ -103,6 +109,7 @@ function receive(message) {
   if (message.type === 'document' && message.id === state.document?.id) receiveDocument(message, false);
   else if (message.type === 'layout') receiveLayout(message);
   else if (message.type === 'job') receiveJob(message.job);
+  else if (message.type === 'follow') followed(message);
   else if (message.type === 'ack') settle(message.seq);
   else if (message.type === 'error') {
     notify(message.error);

@@ -4,6 +4,7 @@ import { ask, attempt, emit, on, state } from './store.js';
 import { h } from './format.js';
 import { icon } from './icons.js';
 
+const QUIET = new Set(['follow', 'sharpen']); // the page asks for these by itself
 let asked = 0;
 
 /** @param {HTMLElement} host  below the progress of the running job */
@@ -13,7 +14,7 @@ export function mountQueue(host) {
   const box = h('section.sd-queue', { 'aria-label': 'Queue', hidden: true }, h('div.sd-row', {}, h('h3', {}, 'Waiting'), h('span.sd-spring'), clear), list);
   host.append(box);
   const show = (jobs) => {
-    const waiting = jobs.filter((job) => job.state === 'queued');
+    const waiting = jobs.filter((job) => job.state === 'queued' && !QUIET.has(job.kind));
     box.hidden = !waiting.length;
     list.replaceChildren(...waiting.map((job, index) => entry(job, index, waiting.length)));
   };

@@ -15,6 +15,7 @@ import { mountStatus } from './status.js';
 import { mountQuantity, quantityRaster } from './quantity.js';
 import { askAboutGrid, askThenGenerate } from './ask.js';
 import { setReuseHandler } from './history.js';
+import { mountFollow } from './follow.js';
 import { mountGallery } from './gallery.js';
 import { mountResults } from './results.js';
 import { initialise } from './main.js';
@@ -33,6 +34,7 @@ export async function mount(element, { trigger, props, watch }) {
   mountStatus(stage.status, stage.scales, { reference, result });
   mountResults(stage.resultUi, stage.strip, { reference, result });
   mountGallery(stage.result, stage.resultUi);
+  mountFollow(result);
   mountQuantity('reference', stage.reference, stage.referenceUi);
   mountQuantity('result', stage.result, stage.resultUi);
   setReuseHandler((settings) => trigger('reused', settings));
