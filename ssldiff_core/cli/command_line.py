@@ -26,13 +26,16 @@ from . import (
     generate,
     import_features,
     inspect_file,
+    layout,
     merge,
     models,
     palette,
     regenerate,
     replay,
+    reproduce,
     serve,
     study,
+    text,
     train,
 )
 from .console import Console
@@ -123,8 +126,21 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(takes_rest=False)
     parser.add_argument("--version", action="version", version=f"ssldiff {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    making = (encode, import_features, adapt, palette, edit, generate, regenerate, finish, replay, inspect_file)
-    others = (evaluate, augment, check_split, study, batch, merge, check, models, convert, serve, train)
+    making = (
+        encode,
+        import_features,
+        adapt,
+        palette,
+        edit,
+        layout,
+        text,
+        generate,
+        regenerate,
+        finish,
+        replay,
+        inspect_file,
+    )
+    others = (evaluate, reproduce, augment, check_split, study, batch, merge, check, models, convert, serve, train)
     for module in (*making, *others):
         module.add_command(commands)
     return parser

@@ -261,6 +261,6 @@ def _odds(first: Floats, second: Floats) -> Odds:
 
     def odds(image: NDArray[np.uint8]) -> Floats:
         found = _features(image)
-        return model.decision_function(found.reshape(-1, found.shape[2])).reshape(found.shape[:2])
+        return np.asarray(model.decision_function(found.reshape(-1, found.shape[2])).reshape(found.shape[:2]))
 
     return odds

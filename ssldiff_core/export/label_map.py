@@ -1,9 +1,10 @@
 """The label map of a result: which class each pixel of the image is of, as an indexed PNG and as GeoJSON.
 
-Both lie pixel on pixel over the image: a cell's class fills the cell's pixels. In the PNG 0 is no class, ``k + 1`` the
-class ``k`` of the list, and 255 what a training should ignore, a band along the borders between classes. The GeoJSON
-has one polygon, with holes, for each piece of a class that is joined by sides; coordinates are pixels of the image,
-x to the right and y down, and QuPath reads its classes and colours.
+Both lie pixel on pixel over the image: a cell's class fills the cell's pixels, or, with labels finer than cells,
+borders run where they were drawn. In the PNG 0 is no class, ``k + 1`` the class ``k`` of the list, and 255 what a
+training should ignore, a band along the borders between classes. The GeoJSON has one polygon, with holes, for each
+piece of a class that is joined by sides; coordinates are pixels of the image, x to the right and y down, and QuPath
+reads its classes and colours.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from ..provenance import NOTICE
 from .replacing import replacing
 
 IGNORED = 255
+IGNORE_PX = 24
+"""Band beside borders in which a training should ignore labels, in pixels, on either side."""
+
 MAX_CLASSES = 254
 
 
@@ -94,15 +98,38 @@ def write_label_png(
     return path
 
 
-def label_geojson(labels: NDArray[np.integer], classes: Sequence[LabelClass], *, cell_px: int) -> dict[str, object]:
-    """The map as a GeoJSON object (see the module's docstring)."""
+def label_geojson(
+    labels: NDArray[np.integer], classes: Sequence[LabelClass], *, cell_px: float,
+    origin_px: tuple[float, float] = (0.0, 0.0), smooth: float = 0.0,
+) -> dict[str, object]:  # fmt: skip
+    """The map as a GeoJSON object (see the module's docstring).
+
+    Args:
+        labels: (rows, cols), index of a class, -1 for none.
+        classes: that they index.
+        cell_px: side of a label in the pixels of the coordinates.
+        origin_px: (x, y) of the map's top-left corner in these pixels.
+        smooth: labels that an outline may be moved by to have fewer corners; neighbours keep their common border.
+    """
     from rasterio.features import shapes
     from rasterio.transform import Affine
 
     raster = np.ascontiguousarray(labels, dtype=np.int32)
-    pieces = shapes(raster, mask=raster >= 0, connectivity=4, transform=Affine.scale(cell_px))
-    features = [_feature(geometry, classes[int(label)]) for geometry, label in pieces]
+    place = Affine(cell_px, 0.0, origin_px[0], 0.0, cell_px, origin_px[1])
+    pieces = list(shapes(raster, mask=raster >= 0, connectivity=4, transform=place))
+    geometries = [geometry for geometry, _ in pieces]
+    if smooth:
+        geometries = _smoothed(geometries, smooth * cell_px)
+    features = [_feature(shape, classes[int(label)]) for shape, (_, label) in zip(geometries, pieces, strict=True)]
     return {"type": "FeatureCollection", "synthetic": True, "notice": NOTICE, "features": features}
+
+
+def _smoothed(geometries: list[dict[str, object]], tolerance: float) -> list[dict[str, object]]:
+    import shapely
+    from shapely.geometry import mapping, shape
+
+    simple = shapely.coverage_simplify([shape(geometry) for geometry in geometries], tolerance)
+    return [json.loads(json.dumps(mapping(one))) for one in simple]
 
 
 def _feature(geometry: dict[str, object], one: LabelClass) -> dict[str, object]:
@@ -117,14 +144,15 @@ def _feature(geometry: dict[str, object], one: LabelClass) -> dict[str, object]:
 
 
 def write_label_geojson(
-    path: Path, labels: NDArray[np.integer], classes: Sequence[LabelClass], *, cell_px: int
-) -> Path:
+    path: Path, labels: NDArray[np.integer], classes: Sequence[LabelClass], *, cell_px: float,
+    origin_px: tuple[float, float] = (0.0, 0.0), smooth: float = 0.0,
+) -> Path:  # fmt: skip
     """Write :func:`label_geojson`.
 
     Raises:
         ExportError: where the file system refuses.
     """
-    body = json.dumps(label_geojson(labels, classes, cell_px=cell_px), ensure_ascii=False)
+    body = label_geojson(labels, classes, cell_px=cell_px, origin_px=origin_px, smooth=smooth)
     with replacing(f"write {path}", path) as (part,):
-        part.write_text(body, encoding="utf-8")
+        part.write_text(json.dumps(body, ensure_ascii=False), encoding="utf-8")
     return path
