@@ -19,16 +19,30 @@ class Condition:
         pixel_size_m: metres along a canvas pixel.
         place_cell: (n, 2, h, w) row and column of every position in cells, whole numbers at cell centres; None where
             the vectors belong to no place in particular.
+        told: (n, width, h, w) what a network made of it before it looks at latents, see :meth:`Denoiser.prepare`; the
+            vectors may then be left out (of no positions).
+        empty: whether the null condition holds everywhere; the rest does not count then.
     """
 
     vectors: Tensor
     valid: Tensor
     pixel_size_m: float
     place_cell: Tensor | None = None
+    told: Tensor | None = None
+    empty: bool = False
 
     def null(self) -> Condition:
         """The same place, told nothing."""
-        return replace(self, valid=torch.zeros_like(self.valid))
+        return replace(self, valid=torch.zeros_like(self.valid), told=None, empty=True)
+
+    def part(self, rows: slice, cols: slice) -> Condition:
+        """Of a part of the positions; the field of a crop is the crop of the field."""
+        at = (slice(None), slice(None), rows, cols)
+        place, told = self.place_cell, self.told
+        return replace(
+            self, vectors=self.vectors[at] if told is None else self.vectors, valid=self.valid[at],
+            place_cell=None if place is None else place[at], told=None if told is None else told[at],
+        )  # fmt: skip
 
 
 class Denoiser(Protocol):
@@ -45,6 +59,9 @@ class Denoiser(Protocol):
     phase_lat: int
 
     def __call__(self, latents: Tensor, noise_level: float, condition: Condition) -> Tensor: ...
+
+    def prepare(self, condition: Condition) -> Condition:
+        """The condition with what does not depend on latents and noise level computed, to be kept over steps."""
 
 
 class WindowDenoiser(Protocol):
@@ -89,7 +106,8 @@ class VelocityDenoiser:
     """x0 from a network that estimates the velocity ``ε - x0`` of the straight path: ``x0 = x - t v``.
 
     Args:
-        network: ``(latents, noise_level, condition, condition_valid, pixel_size_m, place_cell) -> velocity``.
+        network: ``tell`` and ``tell_nothing`` make of a condition what ``velocity`` is told, see
+            :class:`~ssldiff_core.models.native.NativeDenoiser`.
         radius_lat: its receptive field's radius.
     """
 
@@ -101,17 +119,27 @@ class VelocityDenoiser:
     @torch.inference_mode()
     def __call__(self, latents: Tensor, noise_level: float, condition: Condition) -> Tensor:
         parameter = next(self.network.parameters())
-        place = {"device": parameter.device, "dtype": parameter.dtype}
         count = len(latents)
-        velocity = self.network(
-            latents.to(**place).contiguous(memory_format=torch.channels_last),
+        velocity = self.network.velocity(
+            latents.to(parameter.device, parameter.dtype).contiguous(memory_format=torch.channels_last),
             torch.full((count,), noise_level, device=parameter.device),
-            condition.vectors.to(**place).contiguous(memory_format=torch.channels_last),
-            condition.valid.to(**place),
+            self.network.tell_nothing() if condition.empty else self.prepare(condition).told,
             torch.full((count,), condition.pixel_size_m, device=parameter.device),
-            None if condition.place_cell is None else condition.place_cell.to(parameter.device),
         )
         return latents - noise_level * velocity.to(device=latents.device, dtype=torch.float32)  # type: ignore[no-any-return]
+
+    @torch.inference_mode()
+    def prepare(self, condition: Condition) -> Condition:
+        """What the network is told, where the network lies, in place of the vectors, which are larger."""
+        if condition.told is not None:
+            return condition
+        parameter = next(self.network.parameters())
+        place = {"device": parameter.device, "dtype": parameter.dtype}
+        told = self.network.tell(
+            condition.vectors.to(**place).contiguous(memory_format=torch.channels_last), condition.valid.to(**place),
+            None if condition.place_cell is None else condition.place_cell.to(parameter.device),
+        )  # fmt: skip
+        return replace(condition, vectors=condition.vectors[:, :, :0, :0].clone(), told=told)
 
 
 class NativeWindowDenoiser:
@@ -146,14 +174,11 @@ class NativeWindowDenoiser:
         place = {"device": parameter.device, "dtype": parameter.dtype}
         signal, noise = alpha**0.5, (1.0 - alpha) ** 0.5
         level, straight = noise / (signal + noise), latents / (signal + noise)
-        across = (-1, -1, *latents.shape[2:])
-        velocity = self.network(
+        told = self.network.tell(context[:, :-2, None, None].to(**place), context[:, -2:-1, None, None].to(**place))
+        velocity = self.network.velocity(
             straight.to(**place).contiguous(memory_format=torch.channels_last),
-            torch.full((len(latents),), level, device=parameter.device),
-            context[:, :-2, None, None].to(**place).expand(across).contiguous(memory_format=torch.channels_last),
-            context[:, -2:-1, None, None].to(**place).expand(across),
-            context[:, -1].to(parameter.device),
-        )
+            torch.full((len(latents),), level, device=parameter.device), told, context[:, -1].to(parameter.device),
+        )  # fmt: skip
         return straight + (1.0 - level) * velocity.to(device=latents.device, dtype=torch.float32)  # type: ignore[no-any-return]
 
 
@@ -161,11 +186,11 @@ class GuidedDenoiser:
     """Classifier-free guidance around a denoiser (Ho and Salimans 2022), in the convention where 1 is off.
 
     ``x0 = null + scale (conditional - null)`` at noise levels inside ``interval`` (Kynkäänniemi et al. 2024), and the
-    conditional estimate alone elsewhere, which costs half.
+    conditional estimate alone elsewhere, which costs half. None is the whole run.
     """
 
-    def __init__(self, denoiser: Denoiser, scale: float, interval: tuple[float, float] = (0.0, 1.0)) -> None:
-        self.denoiser, self.scale, self.interval = denoiser, scale, interval
+    def __init__(self, denoiser: Denoiser, scale: float, interval: tuple[float, float] | None = None) -> None:
+        self.denoiser, self.scale, self.interval = denoiser, scale, interval or (0.0, 1.0)
         self.latent_channels, self.radius_lat = denoiser.latent_channels, denoiser.radius_lat
         self.phase_lat = denoiser.phase_lat
 
@@ -174,3 +199,7 @@ class GuidedDenoiser:
         if self.scale == 1.0 or not self.interval[0] <= noise_level <= self.interval[1]:
             return conditional
         return torch.lerp(self.denoiser(latents, noise_level, condition.null()), conditional, self.scale)
+
+    def prepare(self, condition: Condition) -> Condition:
+        """As the denoiser inside does."""
+        return self.denoiser.prepare(condition)

@@ -15,7 +15,7 @@ from ..errors import Cancelled, SettingsError
 from .denoisers import WindowDenoiser
 from .field import ConditioningField
 from .guidance import Guidance
-from .memory import measure_bytes, windows_within
+from .memory import keep_freed_pages, measure_bytes, windows_within
 from .samplers import SamplerStep
 from .windows import Place, Windows
 
@@ -43,6 +43,7 @@ class WindowEstimator:
         self, denoiser: WindowDenoiser, field: ConditioningField, guidance: Guidance, memory_mib: int = MEMORY_MIB,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
+        keep_freed_pages()
         self.denoiser, self.field, self.guidance, self.cancelled = denoiser, field, guidance, cancelled
         self.pixel_size_m = field.grid.geometry.pixel_size_m
         first = Windows.covering(field.grid.geometry.shape_lat, denoiser.window_lat, denoiser.window_lat)

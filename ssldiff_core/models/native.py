@@ -250,14 +250,34 @@ class NativeDenoiser(ModelMixin, ConfigMixin):
         Returns:
             (n, latent_channels, h, w), dtype of the weights.
         """
+        return self.velocity(latents, noise_level, self.tell(condition, condition_valid, place_cell), pixel_size_m)
+
+    def tell(self, condition: Tensor, condition_valid: Tensor, place_cell: Tensor | None = None) -> Tensor:
+        """What the network makes of the condition before it looks at latents; the same at every noise level.
+
+        Args:
+            condition, condition_valid, place_cell: as :meth:`forward` takes them; sides of 1 stand for a condition
+                that is constant over space.
+
+        Returns:
+            (n, embedding, h, w), dtype of the weights.
+        """
         scaled = condition * self.config.condition_dim**0.5
-        null = self.null_condition.view(1, -1, 1, 1)
         told = self.from_condition(scaled)
         if self.read_cell is not None and place_cell is not None:
             told = told + self.read_cell(scaled, place_cell)
-        joint = torch.where(condition_valid > 0.5, told, null.to(scaled.dtype))
-        fine = self.embed(joint + self._level_embedding(noise_level, pixel_size_m)[:, :, None, None])
-        coarse = F.avg_pool2d(fine, 2)
+        return torch.where(condition_valid > 0.5, told, self.tell_nothing().to(scaled.dtype))
+
+    def tell_nothing(self) -> Tensor:
+        """The null condition (1, embedding, 1, 1), constant over space."""
+        return self.null_condition.view(1, -1, 1, 1)
+
+    def velocity(self, latents: Tensor, noise_level: Tensor, told: Tensor, pixel_size_m: Tensor) -> Tensor:
+        """The velocity of :meth:`forward`, of what :meth:`tell` made; where that is constant over space, the
+        modulation is computed at one position.
+        """
+        fine = self.embed(told + self._level_embedding(noise_level, pixel_size_m)[:, :, None, None])
+        coarse = fine if fine.shape[2:] == (1, 1) else F.avg_pool2d(fine, 2)
         x = self.from_latents(latents)
         for block in self.before:
             x = block(x, fine)

@@ -42,3 +42,27 @@ def test_the_place_in_a_cell_counts_where_there_is_a_condition_and_only_there(de
     assert torch.equal(denoiser(x, 0.5, condition.null()), denoiser(x, 0.5, moved.null()))
     whole_cells = replace(condition, place_cell=condition.place_cell + 3)
     assert torch.allclose(denoiser(x, 0.5, condition), denoiser(x, 0.5, whole_cells), atol=1e-4)
+
+
+def test_a_condition_that_was_prepared_gives_the_same_estimate_and_can_be_cropped(network, denoiser, grid):
+    field = ConditioningField(grid)
+    vectors, valid = field.crop(0, 0, 16, 16)
+    condition = Condition(
+        torch.from_numpy(vectors).permute(2, 0, 1)[None], torch.from_numpy(valid)[None, None].float(), 1e-6,
+        torch.from_numpy(field.place(0, 0, 16, 16))[None],
+    )  # fmt: skip
+    x, part = torch.randn(1, 4, 16, 16), (slice(2, 10), slice(4, 16))
+    prepared = denoiser.prepare(condition)
+    assert prepared.told is not None
+    assert prepared.vectors.numel() == 0
+    assert torch.equal(denoiser(x, 0.5, condition), denoiser(x, 0.5, prepared))
+    crop = x[:, :, part[0], part[1]]
+    apart, together = denoiser(crop, 0.5, condition.part(*part)), denoiser(crop, 0.5, prepared.part(*part))
+    assert torch.allclose(apart, together, atol=1e-5)
+    assert torch.equal(denoiser(x, 0.5, condition.null()), denoiser(x, 0.5, prepared.null()))
+
+
+def test_the_null_condition_is_that_of_a_canvas_told_nothing_anywhere(network, denoiser, grid):
+    x, shape = torch.randn(1, 4, 16, 16), (1, network.config.condition_dim, 16, 16)
+    nowhere = Condition(torch.randn(shape), torch.zeros(1, 1, 16, 16), 1e-6)
+    assert torch.allclose(denoiser(x, 0.5, nowhere), denoiser(x, 0.5, nowhere.null()), atol=1e-5)

@@ -52,13 +52,15 @@ class Drawing:
         return -(-self.denoiser.radius_lat // phase) * phase
 
     def condition(self, block: Block) -> Condition:
-        """The field of a block, as the denoiser takes it."""
+        """The field of a block, prepared for the denoiser: the same at every step."""
         row, col = self.origin_lat
         where = (block.row - row, block.col - col, block.height, block.width)
         vectors, valid = self.field.crop(*where)
-        return Condition(
-            torch.from_numpy(vectors).permute(2, 0, 1)[None], torch.from_numpy(valid)[None, None].float(),
-            self.field.grid.geometry.pixel_size_m, torch.from_numpy(self.field.place(*where))[None],
+        return self.denoiser.prepare(
+            Condition(
+                torch.from_numpy(vectors).permute(2, 0, 1)[None], torch.from_numpy(valid)[None, None].float(),
+                self.field.grid.geometry.pixel_size_m, torch.from_numpy(self.field.place(*where))[None],
+            )
         )  # fmt: skip
 
     def start(self, block: Block) -> Tensor:

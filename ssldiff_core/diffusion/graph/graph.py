@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..denoisers import Condition
+from ..memory import keep_freed_pages
 from .drawing import Drawing
 from .lattice import Block, Lattice
 from .stores import Key, TileStore
@@ -50,6 +51,7 @@ class TileGraph:
         self, drawing: Drawing, store: TileStore, tile_lat: int, steps_per_level: int = 1, shift_lat: int = 0,
         start_lat: int = 0,
     ) -> None:  # fmt: skip
+        keep_freed_pages()
         self.drawing, self.store = drawing, store
         self.tile_lat, self.steps_per_level = tile_lat, steps_per_level
         self.shift_lat, self.start_lat = shift_lat, start_lat
@@ -105,7 +107,7 @@ class TileGraph:
         previous = self.assemble(node.level - 1, self._first(node), "x0") if node.level > 1 else None
         for step in steps:
             keep = tile.grown(halo * (steps.stop - 1 - step), canvas)
-            x, x0 = drawing.advance(step, x, _part(condition, crop.slices(widest)), crop, keep, previous)
+            x, x0 = drawing.advance(step, x, condition.part(*crop.slices(widest)), crop, keep, previous)
             self.latents_denoised += crop.area
             following = tile.grown(halo * max(0, steps.stop - 2 - step), canvas)
             crop, previous = keep, x0[(slice(None), *following.slices(keep))]
@@ -153,12 +155,3 @@ class TileGraph:
         if crop not in self._fields:
             self._fields[crop] = self.drawing.condition(crop)
         return self._fields[crop]
-
-
-def _part(condition: Condition, where: tuple[slice, slice]) -> Condition:
-    """The field of a part of a block; the field of a crop is the crop of the field."""
-    at = (slice(None), slice(None), *where)
-    place = condition.place_cell
-    return Condition(
-        condition.vectors[at], condition.valid[at], condition.pixel_size_m, None if place is None else place[at]
-    )
