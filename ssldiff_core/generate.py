@@ -16,6 +16,7 @@ from .errors import SettingsError
 from .geometry import GridGeometry
 from .layouts import Layout, edit_to_json
 from .provenance import Manifest, describe_machine
+from .settings import STEPS
 from .settings import Settings as Settings
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def generate(
     start = start_of(reference, settings.seed, levels, model.autoencoder, grid.geometry, model.device)
     run = draw(model, grid, settings, start, cancelled, kept=keep is not None)
     if keep is not None:
-        run = keep.recording(run, grid.geometry.latent_factor, plain=not (start.record or appearance))
+        run = keep.recording(run, grid.geometry.latent_factor, plain=appearance is None and len(start.levels) > 1)
     began = time.monotonic()
     for step in run:
         elapsed = time.monotonic() - began
@@ -170,7 +171,7 @@ def replay(
 
 
 def finish(
-    manifest: Manifest, steps: int = Settings.steps, *, reference_image: NDArray[np.uint8] | None = None,
+    manifest: Manifest, steps: int = STEPS, *, reference_image: NDArray[np.uint8] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step]:  # fmt: skip
     """The picture of a fast result in full quality: the same start and the same everything, in more steps.
@@ -215,11 +216,11 @@ def _continue(
             f"it was drawn by {manifest.model_digest[:12]}", "Install the version of ssldiff that the manifest names",
         )  # fmt: skip
     model = load_model(spec.id, device=settings.device, precision=settings.precision)
+    reference = reference_from_record(manifest.reference, reference_image)
     if manifest.chain:
-        yield from replay_chain(manifest, settings, model, cancelled)
+        yield from replay_chain(manifest, settings, model, reference, cancelled)
         return
     yield from generate(
-        manifest.grid, settings, model=model,
-        reference=reference_from_record(manifest.reference, reference_image),
+        manifest.grid, settings, model=model, reference=reference,
         appearance=appearance_from_json(manifest.appearance), parents=parents, cancelled=cancelled,
     )  # fmt: skip

@@ -7,28 +7,34 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from .drawing import WHOLE_RUN
 from .embeddings.grid import EmbeddingGrid
 from .embeddings.grid_change import GridChange
-from .errors import ModelError
+from .errors import ModelError, SettingsError
 from .generate import PREVIEW_PX, Result, Step, generate, make_manifest
 from .layouts import Layout
 from .provenance import Manifest
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from .diffusion.graph import Block
+    from .diffusion.graph.drawing import Drawing
     from .diffusion.graph.trajectory import Trajectory
-    from .diffusion.regeneration import Regeneration
+    from .diffusion.reference import Reference
+    from .diffusion.regeneration import Plan, Regeneration
     from .models.catalogue import Model
 
 
 def regenerate(
     previous: Trajectory, source: EmbeddingGrid | Layout, *, model: Model | None = None, margin_lat: int | None = None,
-    halo_lat: int | None = None, preview_px: int = PREVIEW_PX, cancelled: Callable[[], bool] = lambda: False,
+    halo_lat: int | None = None, redraw_cells: int = 0, preview_px: int = PREVIEW_PX,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step]:  # fmt: skip
     """Draw what a grid changed, or added, since the last version that a trajectory holds.
 
     What lies further than the margin from the changed positions stays as it was in every bit, and so does all of a
-    canvas that grows; the cost follows what is new. A grid that an earlier version had brings that version back
+    canvas that grows, unless a strip of it is drawn again; the cost follows what is new. A variation goes on too, but
+    does not grow: its reference ends where its canvas does. A grid that an earlier version had brings that version back
     without computing, and later ones are forgotten: that is undo.
 
     Args:
@@ -37,53 +43,69 @@ def regenerate(
         model: the loaded model that drew it; loaded where None.
         margin_lat: latents around the changed positions that are drawn too.
         halo_lat: latents around a block that the network sees.
+        redraw_cells: where the canvas grows, so many rows or columns of what was there are drawn again along the
+            growth. One lets no seam show; 0 leaves what was there as it is.
         preview_px: longest side of the previews.
         cancelled: looked at before every block; a cancelled regeneration leaves the trajectory as it was.
 
     Raises:
         GridError: where the grid is not one that the canvas can become.
-        LayoutError: where the canvas grew and drawn cells changed at once.
-        ManifestError: where the trajectory is empty.
+        LayoutError: where the canvas grew and drawn cells changed at once, or a variation grew.
+        ManifestError: where the trajectory is empty, or does not hold what a variation started from.
         ModelError: where the weights are not those that drew it.
+        SettingsError: where the strip to draw again has a negative width.
         Cancelled: where ``cancelled()`` said so.
     """
+    if redraw_cells < 0:
+        raise SettingsError(f"draw {redraw_cells} cells along a growth again", "that is negative", "", "0 draws none")
+    from .diffusion.regeneration import Regeneration
+
     manifest = Manifest.from_json(previous.record, name="the trajectory's manifest")
     settings = Settings.from_dict(manifest.settings)
     grid = source.grid() if isinstance(source, Layout) else source
     model = _checked_model(model, manifest, settings)
     model.spec.check_grid(grid)
     if _undo(previous, grid):
-        yield _done(previous, grid, settings, model, preview_px, {"network": 0.0, "decode": 0.0})
+        yield _done(previous, grid, model, preview_px, {"network": 0.0, "decode": 0.0})
         return
     began = time.monotonic()
     change = GridChange.between(manifest.grid, grid)
-    work, record = _plan(previous, change, grid, settings, model, margin_lat, halo_lat)
+    drawing = _drawing_of(previous, change, grid, manifest, settings, model)
+    plan, record = _plan(previous.canvas, change, drawing, model, margin_lat, halo_lat, redraw_cells)
+    work = Regeneration(plan, drawing, previous, model.spec.latent_factor)
     yield from _draw(work, model, preview_px, began, cancelled)
     network_s = time.monotonic() - began
     work.decode(model.autoencoder, model.device, cancelled)
     made = make_manifest(source, grid, settings, settings.guidance_scale or 0.0, model)
-    made = replace(made, parents=(*manifest.parents, manifest.digest), chain=(*manifest.chain, record))
+    parents, chain = (*manifest.parents, manifest.digest), (*manifest.chain, record)
+    made = replace(made, parents=parents, chain=chain, reference=manifest.reference)
     made = made.with_image(previous.image(draft=work.draft))
     previous.finish(work.draft, made.to_json())
     seconds = {"network": network_s, "decode": time.monotonic() - began - network_s}
-    yield _done(previous, grid, settings, model, preview_px, seconds)
+    yield _done(previous, grid, model, preview_px, seconds)
 
 
 def replay_chain(
-    manifest: Manifest, settings: Settings, model: Model, cancelled: Callable[[], bool] = lambda: False
-) -> Iterator[Step]:
-    """Draw a regenerated image again: the first run, and every change after it in its order."""
+    manifest: Manifest, settings: Settings, model: Model, reference: Reference | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[Step]:  # fmt: skip
+    """Draw a regenerated image again: the first run, and every change after it in its order.
+
+    Args:
+        reference: what the first run started from, where it was a variation.
+    """
     from .diffusion.graph.trajectory import Trajectory
 
     grids = [manifest.grid]
     for record in reversed(manifest.chain):
         grids.insert(0, GridChange.from_json(record["change"], manifest.grid.geometry).before(grids[0]))
     trajectory, parts = Trajectory(), len(grids)
-    yield from _but_the_last(generate(grids[0], settings, model=model, keep=trajectory, cancelled=cancelled))
+    first = generate(grids[0], settings, model=model, reference=reference, keep=trajectory, cancelled=cancelled)
+    yield from _but_the_last(first)
     for index, (grid, record) in enumerate(zip(grids[1:], manifest.chain, strict=True), start=2):
         steps = regenerate(
             trajectory, grid, model=model, margin_lat=record["margin_lat"], halo_lat=record["halo_lat"],
-            cancelled=cancelled,
+            redraw_cells=record.get("redraw_cells", 0), cancelled=cancelled,
         )  # fmt: skip
         yield from steps if index == parts else _but_the_last(steps)
 
@@ -120,30 +142,50 @@ def _undo(previous: Trajectory, grid: EmbeddingGrid) -> bool:
     return False
 
 
-def _plan(
-    previous: Trajectory, change: GridChange, grid: EmbeddingGrid, settings: Settings, model: Model,
-    margin_lat: int | None, halo_lat: int | None,
-) -> tuple[Regeneration, dict[str, Any]]:  # fmt: skip
-    """What is to be done, and what the manifest says of it."""
-    from .diffusion.field import changed_positions
-    from .diffusion.graph.drawing import make_drawing
-    from .diffusion.regeneration import HALO_LAT, MARGIN_LAT, Regeneration, check_either, plan_edit, plan_growth
+def _drawing_of(
+    previous: Trajectory, change: GridChange, grid: EmbeddingGrid, manifest: Manifest, settings: Settings, model: Model
+) -> Drawing:
+    """What decides every number of the new canvas: its grid, and the start that the first run had.
 
-    margin, halo = (MARGIN_LAT if margin_lat is None else margin_lat), (HALO_LAT if halo_lat is None else halo_lat)
+    Raises:
+        LayoutError: where a variation grows.
+        ManifestError: where the manifest does not hold what it started from.
+    """
+    from .diffusion.graph.drawing import make_drawing
+    from .diffusion.reference import reference_from_record, start_of
+    from .diffusion.regeneration import check_variation
+
     cell, old = grid.geometry.cell_lat, previous.canvas
-    origin = (old.row - change.offset_cell[0] * cell, old.col - change.offset_cell[1] * cell)
     drawing = make_drawing(
         model.denoiser, grid, seed=settings.seed, steps=settings.steps, solver=settings.solver,
-        guidance_scale=settings.guidance_scale or 0.0, guidance_interval=settings.guidance_interval, origin_lat=origin,
+        guidance_scale=settings.guidance_scale or 0.0,
+            guidance_interval=settings.guidance_interval or WHOLE_RUN,
+        origin_lat=(old.row - change.offset_cell[0] * cell, old.col - change.offset_cell[1] * cell),
     )  # fmt: skip
+    reference = reference_from_record(manifest.reference, None)
+    if reference is None:
+        return drawing
+    check_variation(grows=drawing.canvas != old)
+    start = start_of(reference, settings.seed, drawing.levels, model.autoencoder, grid.geometry, model.device)
+    return replace(drawing, noise=start.noise, levels=start.levels)
+
+
+def _plan(
+    old: Block, change: GridChange, drawing: Drawing, model: Model, margin_lat: int | None, halo_lat: int | None,
+    redraw_cells: int,
+) -> tuple[Plan, dict[str, Any]]:  # fmt: skip
+    """What is to be done, and what the manifest says of it."""
+    from .diffusion.field import changed_positions
+    from .diffusion.regeneration import HALO_LAT, MARGIN_LAT, check_either, plan_edit, plan_growth
+
+    margin, halo = (MARGIN_LAT if margin_lat is None else margin_lat), (HALO_LAT if halo_lat is None else halo_lat)
+    record = {"margin_lat": margin, "halo_lat": halo, "redraw_cells": redraw_cells, "change": change.to_json()}
+    grid = drawing.field.grid
     check_either(len(change.cells), grows=drawing.canvas != old)
     if drawing.canvas != old:
-        plan = plan_growth(old, drawing)
-    else:
-        changed = changed_positions(change.before(grid), grid)
-        plan = plan_edit(changed, drawing, model.autoencoder, margin, halo)
-    record = {"margin_lat": margin, "halo_lat": halo, "change": change.to_json()}
-    return Regeneration(plan, drawing, previous, model.spec.latent_factor), record
+        return plan_growth(old, drawing, model.autoencoder, redraw_cells * grid.geometry.cell_lat), record
+    changed = changed_positions(change.before(grid), grid)
+    return plan_edit(changed, drawing, model.autoencoder, margin, halo), record
 
 
 def _draw(
@@ -164,14 +206,13 @@ def _draw(
 
 
 def _done(
-    trajectory: Trajectory, grid: EmbeddingGrid, settings: Settings, model: Model, preview_px: int,
-    seconds: Mapping[str, float],
-) -> Step:  # fmt: skip
+    trajectory: Trajectory, grid: EmbeddingGrid, model: Model, preview_px: int, seconds: Mapping[str, float]
+) -> Step:
     """The last step, with the trajectory's last version."""
     from .diffusion.autoencoder import preview_rgb
 
-    latents = trajectory.read(settings.steps, trajectory.canvas)
+    latents = trajectory.read(trajectory.steps, trajectory.canvas)
     manifest = Manifest.from_json(trajectory.record)
     result = Result(trajectory.image(), latents, manifest, grid.geometry, seconds)
-    total = settings.steps + 1
+    total = trajectory.steps + 1
     return Step(total, total, "done", preview_rgb(latents, model.latent_rgb, preview_px), 0.0, result)

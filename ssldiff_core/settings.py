@@ -11,8 +11,8 @@ from .errors import SettingsError
 
 ENGINES = ("dense", "windowed", "shifted", "notebook")
 BLENDINGS = ("centre", "uniform")
-NOTEBOOK_STEPS = 50
-"""The steps of the authors' notebook."""
+STEPS, NOTEBOOK_STEPS = 20, 50
+"""Denoising steps where nobody says how many: of the engines, and of the authors' notebook."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,11 @@ class Settings:
 
     Args:
         seed: of the noise, 0 ≤ seed < 2**64.
-        steps: denoising steps, 1 … 1000; the authors' notebook has 50.
-        guidance_scale: 1 is off; higher follows the grid more strictly; None takes the model's default.
-        guidance_interval: lowest and highest noise level, 0 (clean) to 1 (noise), at which guidance holds.
+        steps: denoising steps, 1 … 1000; None takes 20, for ``notebook`` the authors' 50.
+        guidance_scale: 1 is off; higher follows the grid more strictly; None takes the model's default, for
+            ``notebook`` the authors' 4.
+        guidance_interval: lowest and highest noise level, 0 (clean) to 1 (noise), at which guidance holds; None takes
+            the engine's default.
         engine: how the canvas is drawn, see :mod:`ssldiff_core.diffusion.engines`; None takes the model's default.
         solver: ``dpm++``, ``ddim`` or ``euler``; in windows ``unipc`` and ``flow`` too. ``notebook`` has its own.
         stride_px: canvas pixels between windows of ``windowed`` and ``notebook``; None takes half and a quarter of a
@@ -39,9 +41,9 @@ class Settings:
     """
 
     seed: int = 0
-    steps: int = 20
+    steps: int = None  # type: ignore[assignment]  # a number as soon as the settings are made
     guidance_scale: float | None = None
-    guidance_interval: tuple[float, float] = (0.0, 1.0)
+    guidance_interval: tuple[float, float] | None = None
     engine: str | None = None
     solver: str = "dpm++"
     stride_px: int | None = None
@@ -52,6 +54,8 @@ class Settings:
     precision: str = "auto"
 
     def __post_init__(self) -> None:
+        if vars(self)["steps"] is None:
+            object.__setattr__(self, "steps", NOTEBOOK_STEPS if self.engine == "notebook" else STEPS)
         self._check_numbers()
         if self.engine is not None:
             _check_choice("engine", self.engine, ENGINES)
@@ -75,6 +79,8 @@ class Settings:
         self._check_interval()
 
     def _check_interval(self) -> None:
+        if self.guidance_interval is None:
+            return
         try:
             low, high = (float(level) for level in self.guidance_interval)
         except (TypeError, ValueError):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .drawing import model_for, resolve
+from .drawing import WHOLE_RUN, model_for, resolve
 from .embeddings.grid import EmbeddingGrid
 from .errors import SettingsError
 from .generate import make_manifest
@@ -87,7 +87,8 @@ class SyntheticScene(Scene):
         self.grid, self.settings, self.model, self._source, self._coarse = grid, settings, model, source, coarse
         drawing = make_drawing(
             model.denoiser, grid, seed=settings.seed, steps=settings.steps, solver=settings.solver,
-            guidance_scale=settings.guidance_scale or 0.0, guidance_interval=settings.guidance_interval,
+            guidance_scale=settings.guidance_scale or 0.0,
+            guidance_interval=settings.guidance_interval or WHOLE_RUN,
         )  # fmt: skip
         store = MemoryStore(STORE_BYTES) if store is None else store
         self.graph = TileGraph(drawing, store, TILE_LAT, STEPS_PER_LEVEL, SHIFT_LAT, START_LAT)

@@ -12,6 +12,7 @@ from ssldiff_core.diffusion.engines.notebook import decode_windows
 from ssldiff_core.diffusion.graph.trajectory import Trajectory
 from ssldiff_core.diffusion.reference import Reference
 from ssldiff_core.diffusion.windows import BLENDINGS as WEIGHTS
+from ssldiff_core.drawing import resolve
 from ssldiff_core.errors import SettingsError
 from ssldiff_core.generate import replay
 from ssldiff_core.models.catalogue import load_model
@@ -87,6 +88,16 @@ def test_guidance_outside_of_its_interval_is_off():
     )
     assert np.array_equal(off, nowhere)
     assert not np.array_equal(off, draw(engine="shifted", guidance_scale=3.0).image)
+
+
+def test_what_is_left_open_follows_from_the_engine():
+    model = load_model("tissue")
+    notebook, dense = (resolve(Settings(engine=engine), model) for engine in ("notebook", "dense"))
+    assert (notebook.steps, notebook.guidance_scale, notebook.guidance_interval) == (50, 4.0, (0.0, 1.0))
+    assert (dense.steps, dense.guidance_scale) == (20, model.spec.guidance_scale)
+    assert dense.guidance_interval == (0.3, 0.8)
+    told = resolve(Settings(engine="notebook", steps=7, guidance_scale=2.0, guidance_interval=(0.2, 0.9)), model)
+    assert (told.steps, told.guidance_scale, told.guidance_interval) == (7, 2.0, (0.2, 0.9))
 
 
 @pytest.mark.filterwarnings("ignore:The device ran out")

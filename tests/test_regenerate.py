@@ -7,6 +7,7 @@ import pytest
 
 from ssldiff_core import EmbeddingGrid, GridGeometry, Layout, Manifest, Settings, generate, regenerate
 from ssldiff_core.diffusion.graph.trajectory import Trajectory
+from ssldiff_core.diffusion.reference import Reference
 from ssldiff_core.embeddings.grid_change import grow_grid
 from ssldiff_core.errors import Cancelled, GridError, LayoutError, ManifestError, SettingsError
 from ssldiff_core.generate import replay
@@ -112,6 +113,51 @@ def test_a_canvas_grows_and_what_was_there_stays(kept, grid, sides):
     assert after.image[new].std() > 1
     further = last(regenerate(trajectory, edited(larger, 0, 0)))
     assert not np.array_equal(further.image, after.image)
+
+
+@pytest.mark.parametrize("sides", [(0, 2, 0, 0), (1, 1, 1, 1)])
+def test_a_strip_along_a_growth_is_drawn_again_and_the_rest_stays(kept, grid, sides):
+    before, trajectory = kept
+    top, right, bottom, left = sides
+    after = last(regenerate(trajectory, grow_grid(grid, *sides), redraw_cells=1))
+    old = after.latents[:, top * 16 : top * 16 + 80, left * 16 : left * 16 + 112]
+    same = (old == before.latents).all(dim=0).numpy()
+    kept_rows, kept_cols = slice(16 * (top > 0), 80 - 16 * (bottom > 0)), slice(16 * (left > 0), 112 - 16 * (right > 0))
+    assert same[kept_rows, kept_cols].all()
+    strip = np.ones_like(same)
+    strip[kept_rows, kept_cols] = False
+    assert same[strip].mean() < 0.1
+    again = list(replay(after.manifest))[-1].result
+    np.testing.assert_array_equal(again.image, after.image)
+
+
+def test_drawn_again_from_edge_to_edge_a_growth_is_a_run_of_the_larger_grid(kept, grid):
+    larger = grow_grid(grid, right=1)
+    after = last(regenerate(kept[1], larger, redraw_cells=7))
+    assert (after.latents - last(generate(larger, SETTINGS)).latents).abs().max() <= 1e-4
+    with pytest.raises(SettingsError, match="negative"):
+        list(regenerate(kept[1], larger, redraw_cells=-1))
+
+
+@BOTH
+def test_a_variation_is_kept_edited_undone_and_replayed(kept, grid, tmp_path):
+    reference = Reference(0.7, latents=kept[0].latents)
+    trajectory = Trajectory(tmp_path / "varied" if kept[1].folder else None)
+    before = last(generate(grid, SETTINGS, reference=reference, keep=trajectory))
+    assert trajectory.steps < SETTINGS.steps
+    other = edited(grid, 1, 1)
+    after = last(regenerate(trajectory, other))
+    outside = (before.image == after.image).all(axis=2)
+    assert outside[256 + REACH_PX :].all()
+    assert not outside[128:256, 128:256].all()
+    fresh = last(generate(other, SETTINGS, reference=reference))
+    wide = Trajectory()
+    last(generate(grid, SETTINGS, reference=reference, keep=wide))
+    assert (last(regenerate(wide, other, margin_lat=64, halo_lat=16)).latents - fresh.latents).abs().max() <= 1e-4
+    np.testing.assert_array_equal(list(replay(after.manifest))[-1].result.image, after.image)
+    np.testing.assert_array_equal(last(regenerate(trajectory, grid)).image, before.image)
+    with pytest.raises(LayoutError, match="reference ends"):
+        list(regenerate(trajectory, grow_grid(grid, top=1)))
 
 
 @BOTH

@@ -16,7 +16,8 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("drawing the canvas")
     group.add_argument(
         "--engine", metavar="NAME",
-        help=f"{', '.join(ENGINES[:-1])} or {ENGINES[-1]} (the authors' sampler and decode, {NOTEBOOK_STEPS} steps); "
+        help=f"{', '.join(ENGINES[:-1])} or {ENGINES[-1]} (the authors' sampler and decode, {NOTEBOOK_STEPS} steps, "
+        "guidance 4); "
         "the model's own by default",
     )  # fmt: skip
     group.add_argument("--solver", metavar="NAME", help="dpm++, ddim or euler; in windows unipc and flow too (dpm++)")
@@ -27,7 +28,8 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--blending", metavar="NAME", help=f"of overlapping windows: {' or '.join(BLENDINGS)} (centre)")
     group.add_argument(
         "--guidance-interval", type=parse_interval, metavar="LOW,HIGH",
-        help="noise levels at which guidance holds, from 0 (clean) to 1 (noise); elsewhere a step costs half (0,1)",
+        help="noise levels at which guidance holds, from 0 (clean) to 1 (noise); elsewhere a step costs half "
+        "(dense 0.3,0.8, in windows 0,1)",
     )  # fmt: skip
     group.add_argument("--memory", type=int, metavar="MIB", help="what a network call in windows may take (1024)")
     group.add_argument("--save-latents", type=Path, metavar="FILE", help="the canvas before decoding, .safetensors")
@@ -39,10 +41,7 @@ def engine_settings(arguments: argparse.Namespace) -> dict[str, Any]:
         "engine": "engine", "solver": "solver", "stride_px": "stride", "blending": "blending",
         "guidance_interval": "guidance_interval", "memory_mib": "memory",
     }  # fmt: skip
-    given = {setting: getattr(arguments, option, None) for setting, option in names.items()}
-    if given["engine"] == "notebook" and arguments.steps is None:
-        given["steps"] = NOTEBOOK_STEPS
-    return given
+    return {setting: getattr(arguments, option, None) for setting, option in names.items()}
 
 
 def checked_latents(path: Path | None) -> Path | None:

@@ -13,7 +13,7 @@ from .arguments import Commands, add_device_options, add_parser, checked_output
 from .console import Console
 from .engine_options import add_engine_options, checked_latents, engine_settings
 from .grids import read_grid_for
-from .streaming import add_streaming_options, asks_to_stream, stream
+from .streaming import add_streaming_options, asks_to_stream, keeps_variation, stream
 from .variation import add_variation_options, move_as_asked, read_appearance, read_reference
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def add_command(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``generate``."""
+    from ..diffusion.graph.trajectory import Trajectory
     from ..export import SUFFIXES
     from ..export.latents import write_latents
     from ..generate import generate
@@ -89,7 +90,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if asks_to_stream(arguments, grid, model):
         stream(grid, settings, model, arguments.keep, outputs, console)
         return 0
-    steps = generate(grid, settings, model=model, reference=reference, appearance=appearance, preview_px=PREVIEW_PX)
+    keep = Trajectory(arguments.keep) if keeps_variation(arguments) else None
+    steps = generate(
+        grid, settings, model=model, reference=reference, appearance=appearance, keep=keep, preview_px=PREVIEW_PX
+    )
     result = follow(steps, console)
     seconds = time.monotonic() - start
     write_outputs(result, outputs)

@@ -20,7 +20,8 @@ Go on with an image that was drawn with `ssldiff generate --keep DIR`. Only what
 margin; everything else stays as it was in every bit. Edits follow each other; the grid of an earlier version brings
 that version back without computing.
 
---grow adds rows and columns on any side, their cells mirrored from those inside; what was there stays."""
+--grow adds rows and columns on any side, their cells mirrored from those inside. Of what was there a strip of one cell
+along the growth is drawn again, so that no seam shows; --redraw 0 leaves all of it as it is."""
 
 _EXAMPLES = """\
   ssldiff regenerate kept edited.npz -o edited.ome.tif
@@ -37,6 +38,9 @@ def add_command(commands: Commands) -> None:
         "-o", "--output", type=Path, nargs="+", required=True, metavar="FILE", help=".png, .ome.tif or .tif"
     )
     parser.add_argument("--grow", metavar="TOP,RIGHT,BOTTOM,LEFT", help="rows and columns to add to the last grid")
+    parser.add_argument(
+        "--redraw", type=int, default=1, metavar="CELLS", help="how wide a strip along a growth is drawn again (1)"
+    )
     parser.add_argument("--save-grid", type=Path, metavar="GRID.npz", help="write the grid that was drawn, to edit on")
     parser.add_argument("--margin", type=int, metavar="PX", help="canvas pixels drawn around what changed (48)")
     parser.set_defaults(run=run)
@@ -55,7 +59,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     grid = _grid_of(arguments, trajectory.record)
     start = time.monotonic()
     margin = None if arguments.margin is None else max(0, arguments.margin) // grid.geometry.latent_factor
-    result = follow(regenerate(trajectory, grid, margin_lat=margin, preview_px=PREVIEW_PX), console)
+    steps = regenerate(trajectory, grid, margin_lat=margin, redraw_cells=arguments.redraw, preview_px=PREVIEW_PX)
+    result = follow(steps, console)
     seconds = time.monotonic() - start
     write_outputs(result, outputs)
     if arguments.save_grid is not None:

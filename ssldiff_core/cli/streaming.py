@@ -40,6 +40,8 @@ def asks_to_stream(arguments: argparse.Namespace, grid: EmbeddingGrid, model: Mo
     from ..streaming import STREAM_ABOVE_PX
 
     height, width = grid.geometry.shape_px
+    if keeps_variation(arguments):
+        return False
     wanted = arguments.keep is not None or arguments.stream
     names = {"reference": "--reference", "appearance_from": "--appearance-from", "save_latents": "--save-latents"}
     whole = [option for name, option in names.items() if getattr(arguments, name, None) is not None]
@@ -50,6 +52,12 @@ def asks_to_stream(arguments: argparse.Namespace, grid: EmbeddingGrid, model: Mo
         )  # fmt: skip
     dense = (arguments.engine or model.spec.engine) == "dense"
     return wanted or (height * width > STREAM_ABOVE_PX and dense and not whole)
+
+
+def keeps_variation(arguments: argparse.Namespace) -> bool:
+    """Whether the trajectory of a variation is kept: that run is drawn in memory, and only its steps lie on disk."""
+    colours = arguments.appearance_from is not None or arguments.save_latents is not None
+    return arguments.keep is not None and arguments.reference is not None and not (arguments.stream or colours)
 
 
 def stream(

@@ -49,12 +49,14 @@ class Plan:
         blocks: disjoint, where latents are drawn.
         pixel_blocks: where pixels are decoded.
         halo_lat: what the network sees around a block.
+        joined: whether new pixels are led up to those of a smaller canvas, which stay.
     """
 
     canvas: Block
     blocks: tuple[Block, ...]
     pixel_blocks: tuple[Block, ...]
     halo_lat: int
+    joined: bool = False
 
     @property
     def latents(self) -> int:
@@ -95,18 +97,41 @@ def _grown_in_units(changed: NDArray[np.bool_], margin: int, unit: int) -> NDArr
     return np.asarray(grown[: height * unit, : width * unit].reshape(height, unit, width, unit).any(axis=(1, 3)))
 
 
-def plan_growth(old: Block, drawing: Drawing) -> Plan:
-    """Around a canvas that was smaller: all that is new, and nothing else, neither latents nor pixels."""
-    new = drawing.canvas
-    strips = (
-        (new.row, new.col, old.row - new.row, new.width),
-        (old.bottom, new.col, new.bottom - old.bottom, new.width),
-        (old.row, new.col, old.height, old.col - new.col),
-        (old.row, old.right, old.height, new.right - old.right),
-    )
-    parts = [Block(*strip) for strip in strips if min(strip[2:]) > 0]
+def plan_growth(old: Block, drawing: Drawing, autoencoder: Autoencoder, redraw_lat: int = 0) -> Plan:
+    """Around a canvas that was smaller: all that is new, and of what was there only a strip along the growth.
+
+    The old edge was drawn with nothing beyond it, so it shows where it stays as it is: the gradient energy across it
+    was 2.0 (tissue) and 2.7 (aerial) times that nearby. A strip of one cell, drawn again, takes it away.
+
+    Args:
+        old: the smaller canvas.
+        drawing: of the larger one.
+        autoencoder: pixels change as far as its decoder reaches.
+        redraw_lat: width of the strip; 0 leaves what was there as it is, to the bit.
+    """
+    new, unit = drawing.canvas, drawing.denoiser.phase_lat
+    kept = _kept_of(old, new, -(-redraw_lat // unit) * unit)
+    parts = [new]
+    if kept is not None:
+        strips = (
+            (new.row, new.col, kept.row - new.row, new.width),
+            (kept.bottom, new.col, new.bottom - kept.bottom, new.width),
+            (kept.row, new.col, kept.height, kept.col - new.col),
+            (kept.row, kept.right, kept.height, new.right - kept.right),
+        )
+        parts = [Block(*strip) for strip in strips if min(strip[2:]) > 0]
     blocks = tuple(block for part in parts for block in part.cut(_LARGEST_LAT))
-    return Plan(new, blocks, blocks, drawing.halo_lat)
+    if not redraw_lat:
+        return Plan(new, blocks, blocks, drawing.halo_lat, joined=True)
+    pixel_blocks = tuple(block.grown(autoencoder.decoder_radius_lat, new) for block in blocks)
+    return Plan(new, blocks, pixel_blocks, drawing.halo_lat)
+
+
+def _kept_of(old: Block, new: Block, strip_lat: int) -> Block | None:
+    """What stays of a smaller canvas: all but a strip along the sides where it grew; None where nothing does."""
+    row, col = (start + strip_lat * (first < start) for start, first in ((old.row, new.row), (old.col, new.col)))
+    bottom, right = (end - strip_lat * (last > end) for end, last in ((old.bottom, new.bottom), (old.right, new.right)))
+    return Block(row, col, bottom - row, right - col) if bottom > row and right > col else None
 
 
 @dataclass
@@ -165,7 +190,7 @@ class Regeneration:
             crop = place.grown(autoencoder.decoder_radius_lat, self.plan.canvas)
             latents = self.trajectory.read(self.drawing.steps, crop, self.draft)
             found = decode_canvas(autoencoder, latents, device=str(device), cancelled=cancelled)
-            if self.plan.canvas != self.trajectory.canvas:
+            if self.plan.joined:
                 found = self._joined(found, crop)
             rows, cols = (slice(s.start * self.factor, s.stop * self.factor) for s in place.slices(crop))
             pixels[:] = found[rows, cols]
@@ -196,6 +221,15 @@ def check_either(change_count: int, grows: bool) -> None:
         raise LayoutError(
             "draw an edit and a larger canvas at once", f"{change_count} cells that were drawn changed as well",
             "growing leaves what was there as it is", "Grow first, then edit",
+        )  # fmt: skip
+
+
+def check_variation(grows: bool) -> None:
+    """LayoutError where the canvas of a variation grows."""
+    if grows:
+        raise LayoutError(
+            "draw a larger canvas from a variation", "its reference ends where its canvas does",
+            "only runs from noise grow", "Edit it, or grow the run that it varies",
         )  # fmt: skip
 
 

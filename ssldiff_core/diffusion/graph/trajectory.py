@@ -78,6 +78,11 @@ class Trajectory:
         return self._last.canvas
 
     @property
+    def steps(self) -> int:
+        """Denoising steps of the run, fewer than its settings say where it is a variation."""
+        return int(self._last.levels[0].shape[0])
+
+    @property
     def record(self) -> str:
         """The last version's manifest as JSON text."""
         return self._last.record
@@ -128,7 +133,7 @@ class Trajectory:
         Args:
             run: yields steps with ``index``, ``total`` and ``latents``.
             factor: pixels along a latent.
-            plain: False where the run starts from something else than noise, or is coloured afterwards.
+            plain: False where the run has no steps, or is coloured afterwards.
 
         Raises:
             SettingsError: where a run is kept already, or this one cannot be continued.
@@ -140,8 +145,8 @@ class Trajectory:
             )  # fmt: skip
         if not plain:
             raise SettingsError(
-                "keep the trajectory of a variation", "it starts from a reference or has another image's colours",
-                "only runs from noise, in the model's own colours, are continued", "Leave out --keep",
+                "keep the trajectory of a run", "it has another image's colours, or no steps",
+                "only runs in the model's own colours, of one step or more, are continued", "Leave out --keep",
             )  # fmt: skip
         return self._recorded(run, factor)
 
