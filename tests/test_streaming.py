@@ -119,15 +119,15 @@ def start(grid_file: Path, folder: Path, steps: int, **environment: str) -> subp
     )
 
 
-def kill_at(process: subprocess.Popen[str], index: int, delay_s: float) -> None:
-    """SIGKILL a little after it said ``index``."""
+def kill_at(process: subprocess.Popen[str], index: int, delay_s: float) -> bool:
+    """SIGKILL a little after it said ``index``; whether it was killed on its way."""
     assert process.stdout is not None
     for line in process.stdout:
         if int(line) >= index:
             break
     time.sleep(delay_s)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    return process.wait() == -signal.SIGKILL
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_image(models, tmp_path):
@@ -143,12 +143,14 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_image(models, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_of_2048_px_killed_again_and_again_ends_with_the_same_image(models, tmp_path):
-    grid = make_grid(16, 16)
+@pytest.mark.parametrize(("cells", "steps", "kills"), [(16, 6, 6), (32, 3, 4)], ids=["2048 px", "4096 px"])
+def test_a_large_run_killed_again_and_again_ends_with_the_same_image(models, tmp_path, cells, steps, kills):
+    grid = make_grid(cells, cells)
     grid.save(tmp_path / "grid.npz")
-    undisturbed = start(tmp_path / "grid.npz", tmp_path / "a", 6).communicate()[0].split()
-    for round_ in range(6):
-        kill_at(start(tmp_path / "grid.npz", tmp_path / "b", 6), 40, 0.013 * round_)
-    said = start(tmp_path / "grid.npz", tmp_path / "b", 6).communicate()[0].split()
+    undisturbed = start(tmp_path / "grid.npz", tmp_path / "a", steps).communicate()[0].split()
+    some = (len(undisturbed) - 1) // (kills + 1)
+    for round_ in range(kills):
+        assert kill_at(start(tmp_path / "grid.npz", tmp_path / "b", steps), some, 0.013 * round_)
+    said = start(tmp_path / "grid.npz", tmp_path / "b", steps).communicate()[0].split()
     assert said[-1] == undisturbed[-1]
     assert len(said) < len(undisturbed)
