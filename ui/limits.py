@@ -22,10 +22,6 @@ _FORM_BYTES = 1 << 20
 """What a form adds to the file in it."""
 
 
-class TooLarge(Exception):
-    """More arrived than may."""
-
-
 class BodyLimit:
     """An ASGI app around another: what is too large is refused while it arrives, not after it filled the disk."""
 
@@ -42,14 +38,13 @@ class BodyLimit:
             nonlocal arrived
             message = await receive()
             arrived += len(message.get("body", b""))
-            if arrived > limit:
-                raise TooLarge
-            return message
+            return message if arrived <= limit else {"type": "http.disconnect"}
 
         async def noted(message: Message) -> None:
             nonlocal answered
-            answered = True
-            await send(message)
+            if arrived <= limit or answered:  # what the app says of a body that was cut off is not the reason
+                answered = True
+                await send(message)
 
         told = dict(scope["headers"]).get(b"content-length", b"0")
         if not told.isdigit() or int(told) > limit:
@@ -57,9 +52,11 @@ class BodyLimit:
             return
         try:
             await self._app(scope, counted, noted)
-        except TooLarge:
-            if not answered:
-                await _refuse(send, limit)
+        except Exception:
+            if arrived <= limit:
+                raise
+        if arrived > limit and not answered:
+            await _refuse(send, limit)
 
     def _limit_of(self, path: str) -> int:
         if _FILES.fullmatch(path):
