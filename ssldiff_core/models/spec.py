@@ -105,8 +105,9 @@ class ModelSpec:
         return tuple((name, facts.st_size, facts.st_mtime_ns) for name, facts in files)
 
     def weights_files(self) -> list[tuple[str, Path]]:
-        """(part, file) of every safetensors file that is here."""
-        return [(name, file) for name, folder in self.part_folders() for file in sorted(folder.glob("*.safetensors"))]
+        """(part, file) of every safetensors file that draws; the grid prior's do not: they make what is drawn."""
+        folders = [(name, folder) for name, folder in self.part_folders() if name != "prior"]
+        return [(name, file) for name, folder in folders for file in sorted(folder.glob("*.safetensors"))]
 
     def part_folders(self) -> tuple[tuple[str, Path], ...]:
         """(part, folder) of the parts that are here: below the model's folder, or where ``sources`` says."""

@@ -6,6 +6,7 @@ in the outer quarter of what the concept shows. Some captions leave things out, 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -109,9 +110,7 @@ def _is_scattered(cells: NDArray[np.bool_], down: NDArray[np.float64], across: N
     return bool(largest < 0.5 and down[cells].std() > 0.18 and across[cells].std() > 0.18)
 
 
-def find_adjectives(
-    measures: NDArray[np.float32], quartiles: NDArray[np.float32], domain: str
-) -> tuple[str, ...]:
+def find_adjectives(measures: NDArray[np.float32], quartiles: NDArray[np.float32], domain: str) -> tuple[str, ...]:
     """Adjectives for a part's mean measures (3,), given the concept's lower and upper quartiles (2, 3)."""
     return tuple(
         name for name, index, end in MEASURES[domain]
@@ -125,10 +124,12 @@ class Captioner:
     Args:
         generator: of the choices.
         forget: probability that a part is not named, where another one is.
+        thinning: of so many possible phrases one is ever said: the others are left to be understood, and a text encoder
+            that is slow beside the network has less to read.
     """
 
-    def __init__(self, generator: np.random.Generator, forget: float = 0.25) -> None:
-        self.generator, self.forget = generator, forget
+    def __init__(self, generator: np.random.Generator, forget: float = 0.25, thinning: int = 5) -> None:
+        self.generator, self.forget, self.thinning = generator, forget, thinning
 
     def say(self, parts: Sequence[Part]) -> list[str]:
         """One phrase for each part that is named, in random order."""
@@ -138,10 +139,18 @@ class Captioner:
 
     def phrase(self, part: Part) -> str:
         """Amount or position, adjective and concept, for example ``dark trees on the left``."""
-        words = self._pick(part.concept.words)
-        if part.adjectives and self.generator.random() < 0.35:
-            words = f"{self._pick(ADJECTIVES[self._pick(part.adjectives)])} {words.removeprefix('a ').removeprefix('the ')}"
         position = find_position(part.cells)
+        for _ in range(4 * self.thinning):
+            said = self._say(part, position)
+            if is_spoken(said, self.thinning):
+                break
+        return said
+
+    def _say(self, part: Part, position: str) -> str:
+        words = self._pick(part.concept.words)
+        if part.adjectives and self.generator.random() < 0.15:
+            adjective = self._pick(ADJECTIVES[self._pick(part.adjectives)])
+            words = f"{adjective} {words.removeprefix('a ').removeprefix('the ')}"
         if position and self.generator.random() < 0.85:
             where = self._pick(POSITIONS[position])
             return f"{where} {words}" if self.generator.random() < 0.2 else f"{words} {where}"
@@ -151,6 +160,11 @@ class Captioner:
 
     def _pick(self, choices: Sequence[str]) -> str:
         return choices[int(self.generator.integers(len(choices)))]
+
+
+def is_spoken(phrase: str, thinning: int) -> bool:
+    """Whether captions say this phrase: one of so many, the same ones always."""
+    return zlib.crc32(phrase.encode()) % thinning == 0
 
 
 def caption_words(concepts: Sequence[Concept]) -> frozenset[str]:

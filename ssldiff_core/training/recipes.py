@@ -35,6 +35,7 @@ EXAMPLES = """examples:
   ssldiff train tissue --data DATA --work runs/tissue -o my-models/tissue
   ssldiff train tissue --data DATA --work runs/tissue --stages denoiser,pack --minutes 60 -o my-models/tissue
   ssldiff train denoiser --help                            a model for your own patch encoder, from a shipped one
+  ssldiff train prior --help                               layouts from text, for a model that is there
 
 DATA holds splits.csv (path,group,label,split,sha256) and the images it names; only rows of the split "train" are
 trained on. A stage that finds its checkpoint goes on from it. Use the result with SSLDIFF_MODELS_DIR=my-models."""
@@ -62,12 +63,18 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the stages asked for, or train a model for another patch encoder where the first word is ``denoiser``."""
+    """Run the stages asked for, or train a model for another patch encoder where the first word is ``denoiser``, or a
+    grid prior where it is ``prior``.
+    """
     words = sys.argv[1:] if words is None else words
     if words[:1] == ["denoiser"]:
         from .own_encoder import main as train_for_own_encoder
 
         return train_for_own_encoder(words[1:])
+    if words[:1] == ["prior"]:
+        from .prior_command import main as train_prior
+
+        return train_prior(words[1:])
     arguments = make_parser().parse_args(words)
     stages = arguments.stages.split(",")
     unknown = [stage for stage in stages if stage not in STAGES]
