@@ -21,6 +21,25 @@ from ssldiff_core.scenes import ArrayScene, Scene, open_scene
 PIXEL_SIZE = 5e-7
 
 
+class MeanEncoder:
+    """The mean colour of a patch: an encoder that costs nothing."""
+
+    id, dim, patch_px, pixel_sizes_m, digest = "mean-1", 3, 32, (PIXEL_SIZE,), "mean"
+
+    def encode(self, patches: np.ndarray) -> np.ndarray:
+        return patches.mean(axis=(1, 2)).astype(np.float32)
+
+
+class Endless(ArrayScene):
+    """A scene whose pixels are made where they are read."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__(np.broadcast_to(np.zeros(3, np.uint8), (side, side, 3)), pixel_size_m=PIXEL_SIZE)
+
+    def _read_level(self, level: int, x: int, y: int, width: int, height: int) -> tuple[np.ndarray, None]:
+        return np.full((height, width, 3), (x + y) % 256, np.uint8), None
+
+
 def slide(path: Path) -> Path:
     """Glass with a purple rectangle over the right half."""
     pixels = np.full((320, 640, 3), 240, np.uint8)
@@ -85,3 +104,17 @@ def test_errors_survive_the_way_between_processes() -> None:
     for error in (SceneError("open a.svs", "it is gone", "a rule", "a remedy"), Cancelled("reading")):
         again = pickle.loads(pickle.dumps(error))
         assert (type(again), str(again), again.remedy) == (type(error), str(error), error.remedy)
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_at_100_000_cells() -> None:
+    """Their patches are 307 MB; no more than a few blocks of them are ever held."""
+    import tracemalloc
+
+    grid = embed(Endless(10_144), MeanEncoder())  # type: ignore[arg-type]
+    assert grid.valid.size == 317**2 > 100_000
+    tracemalloc.start()
+    embed(Endless(10_144), MeanEncoder())  # type: ignore[arg-type]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 32 * 2**20
