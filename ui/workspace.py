@@ -19,6 +19,7 @@ from .palette_store import PaletteStore
 from .previewing import SwatchPreviews
 from .runs import KeptRuns
 from .tiles import OpenScenes, TileServer
+from .virtual import Slides
 
 if TYPE_CHECKING:
     from ssldiff_core.embeddings.encoder import PatchEncoder
@@ -33,7 +34,7 @@ class Workspace:
         self.library = SceneLibrary(config, lambda key: self.documents.get(key) is not None)
         self.tiles = TileServer(OpenScenes())
         self.documents = DocumentStore(config.data_dir / "documents")
-        self.followers = Followers()
+        self.followers, self.slides = Followers(), Slides()
         self.runs = KeptRuns(config.data_dir / "documents")
         self.palettes = PaletteStore(config.data_dir / "palettes")
         self.clipboard, self.previews = Clipboard(), SwatchPreviews()

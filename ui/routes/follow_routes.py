@@ -1,4 +1,4 @@
-"""The picture that follows the brush, and the sharpening of it."""
+"""Pictures of what was not asked for as a whole: what follows the brush, and the tiles of virtual slides."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Response
 
 from ..following import start_follow
+from ..virtual import STEPS, draw_rest, look
+from ..wishes import Wish
 from ..workspace import Workspace
 from .image_routes import find_document
+from .static_routes import IMMUTABLE
 
 Payload = Annotated[dict[str, Any], Body()]
 
@@ -26,5 +29,26 @@ def follow_routes(workspace: Workspace) -> APIRouter:
         if follower is None or not follower.picture:
             return Response(status_code=204)
         return Response(follower.picture, media_type="image/webp", headers={"Cache-Control": "no-store"})
+
+    @router.post("/documents/{document_id}/virtual")
+    def slide(document_id: str, payload: Payload) -> dict[str, object]:
+        wish = Wish.from_values({**payload, "steps": STEPS, "count": 1})
+        return workspace.slides.get(find_document(workspace, document_id), wish).to_json()
+
+    @router.post("/documents/{document_id}/virtual/look")
+    def look_at(document_id: str, payload: Payload) -> dict[str, object]:
+        return workspace.job_to_json(look(workspace, find_document(workspace, document_id), payload))
+
+    @router.post("/documents/{document_id}/virtual/rest")
+    def rest(document_id: str, payload: Payload) -> dict[str, object]:
+        return workspace.job_to_json(draw_rest(workspace, find_document(workspace, document_id), payload))
+
+    @router.get("/documents/{document_id}/virtual/{version}/{level}/{row}_{col}.jpg")
+    def tile(document_id: str, version: str, level: int, row: int, col: int) -> Response:
+        found = workspace.slides.find(find_document(workspace, document_id), version)
+        levels = found.tiles.get((row, col)) if found is not None else None
+        if levels is None or not 0 <= level < len(levels):
+            return Response(status_code=204)
+        return Response(levels[level], media_type="image/jpeg", headers=IMMUTABLE)
 
     return router

@@ -3,6 +3,7 @@
 import { currentResult, emit, grid, on, scene, state } from './store.js';
 import { activeJob } from './live.js';
 import { followToggle } from './follow.js';
+import { drawTheRest, isVirtual, tilesLeft } from './virtual.js';
 import { h } from './format.js';
 
 const COUNTS = [1, 2, 4, 6, 9];
@@ -50,6 +51,7 @@ export function plan() {
   const cells = pendingCells();
   const plain = settings.strength >= 100 && !appearance;
   const of = (values, text, goesOn = false) => ({ text, goesOn, cells, values: { count, ...values } });
+  if (isVirtual()) return of({}, tilesLeft() === null ? 'Draw the rest' : `Draw the rest · ${tilesLeft()} tiles`);
   if (count > 1) return of(nextSeed(cells), `Draw ${count} variations`);
   if (record?.goes_on && plain && cells && asShown(record) && cells <= MOST_CHANGED * grid().rows * grid().cols) {
     return of({}, `Draw ${cells} changed cell${cells === 1 ? '' : 's'}`, true);
@@ -93,7 +95,13 @@ export function mountAnew(host) {
     if (button) button.disabled = !grid();
     other.hidden = !wanted.goesOn || Boolean(activeJob('generate'));
   };
-  for (const name of ['wish', 'layout', 'document', 'result', 'jobs']) on(name, show);
+  for (const name of ['wish', 'layout', 'document', 'result', 'jobs', 'virtual']) on(name, show);
+  // before Gradio hears of it: a canvas too large to be drawn at once is drawn tile by tile
+  document.addEventListener('click', (event) => {
+    if (!isVirtual() || !event.target.closest?.('#sd-generate')) return;
+    event.stopImmediatePropagation();
+    drawTheRest();
+  }, true);
   show();
   setTimeout(show, 500); // Gradio may put its button there later
 }

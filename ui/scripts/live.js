@@ -10,6 +10,12 @@ let polling = 0;
 let onOpened = () => {};
 const waiting = new Map();
 let followed = () => {};
+let tileDrawn = () => {};
+
+/** `handler(news)` is called for each tile of a virtual slide that was drawn. */
+export function onTile(handler) {
+  tileDrawn = handler;
+}
 
 /** `handler(news)` is called for each picture that followed the brush. */
 export function onFollow(handler) {
@@ -110,6 +116,7 @@ function receive(message) {
   else if (message.type === 'layout') receiveLayout(message);
   else if (message.type === 'job') receiveJob(message.job);
   else if (message.type === 'follow') followed(message);
+  else if (message.type === 'tile') tileDrawn(message);
   else if (message.type === 'ack') settle(message.seq);
   else if (message.type === 'error') {
     notify(message.error);

@@ -4,7 +4,7 @@ import { ask, attempt, emit, on, state } from './store.js';
 import { h } from './format.js';
 import { icon } from './icons.js';
 
-const QUIET = new Set(['follow', 'sharpen']); // the page asks for these by itself
+const QUIET = new Set(['follow', 'sharpen', 'look']); // the page asks for these by itself
 let asked = 0;
 
 /** @param {HTMLElement} host  below the progress of the running job */

@@ -16,6 +16,7 @@ import { mountQuantity, quantityRaster } from './quantity.js';
 import { askAboutGrid, askThenGenerate } from './ask.js';
 import { setReuseHandler } from './history.js';
 import { mountFollow } from './follow.js';
+import { drawVirtual, isVirtual, mountVirtual } from './virtual.js';
 import { mountGallery } from './gallery.js';
 import { mountResults } from './results.js';
 import { initialise } from './main.js';
@@ -35,6 +36,7 @@ export async function mount(element, { trigger, props, watch }) {
   mountResults(stage.resultUi, stage.strip, { reference, result });
   mountGallery(stage.result, stage.resultUi);
   mountFollow(result);
+  mountVirtual(result);
   mountQuantity('reference', stage.reference, stage.referenceUi);
   mountQuantity('result', stage.result, stage.resultUi);
   setReuseHandler((settings) => trigger('reused', settings));
@@ -115,6 +117,7 @@ function drawResult(context, pane) {
   const opacity = state.overlay.result ? state.overlay.opacity : drawn ? 0 : 0.9;
   const quantity = state.overlay.result ? quantityRaster('result') : null;
   drawGrid(context, pane, { opacity, stroke, footprint: footprint(pane), quantity, pendingOnly: opacity === 0 && Boolean(drawn) });
+  drawVirtual(context, pane);
 }
 
 function listen(stage) {
@@ -229,7 +232,7 @@ function busy(host, job, title) {
 function showHint(stage) {
   const text = !grid()
     ? activeJob('encode') ? '' : 'Pick a region on the reference and read it. Its layout appears here.'
-    : currentResult() || activeJob('generate') ? '' : 'This is the layout. Paint on it, or draw it.';
+    : currentResult() || activeJob('generate') || isVirtual() ? '' : 'This is the layout. Paint on it, or draw it.';
   stage.hint.hidden = !text || !state.document;
   stage.hint.textContent = text;
 }
