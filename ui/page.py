@@ -31,6 +31,8 @@ STYLES = (
     "kiosk",
     "gradio",
 )
+ALONE = ("reader.js",)
+"""Scripts of other pages."""
 SETTING_NOTES = {
     "seed": "Same seed, same image; another gives a variation.",
     "steps": "More are finer and slower; 20 is usually enough.",
@@ -55,6 +57,10 @@ def page_head() -> str:
     """Styles and the viewer's library, all from this server."""
     base = f"static/{static_version()}/styles"
     links = "".join(f'<link rel="stylesheet" href="{base}/{name}.css">' for name in STYLES)
+    scripts = sorted(path.name for path in Path(__file__).parent.glob("scripts/*.js") if path.name not in ALONE)
+    links += "".join(
+        f'<link rel="modulepreload" href="static/{static_version()}/scripts/{name}">' for name in scripts
+    )  # fetched while Gradio starts, not one after the other when it has
     icon = Path(__file__).parent.joinpath("styles", "mark.svg").name
     return (
         f'<link rel="icon" type="image/svg+xml" href="{base}/{icon}">{links}'

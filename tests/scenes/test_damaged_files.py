@@ -1,0 +1,72 @@
+"""Whatever stands in a file that is called a scene: it opens and reads, or is refused in words."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ssldiff_core.errors import SSLDiffError
+from ssldiff_core.geometry import Box
+from ssldiff_core.scenes import open_scene
+
+FUZZED = settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
+CHANGES = st.lists(st.tuples(st.integers(0, 2**31), st.integers(0, 255)), min_size=1, max_size=8)
+HEADER_BYTES = 400
+
+
+def small_files() -> dict[str, bytes]:
+    """A small image in each format that our readers open."""
+    import tifffile
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    found = {}
+    for kind, options in (("tif", {"metadata": None, "description": "MPP = 0.5"}), ("ome.tif", {"ome": True})):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, pixels, photometric="rgb", tile=(32, 32), **options)
+        found[kind] = buffer.getvalue()
+    for kind in ("png", "jpg", "webp"):
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "JPEG" if kind == "jpg" else kind.upper())
+        found[kind] = buffer.getvalue()
+    return found
+
+
+FILES = small_files()
+
+
+@pytest.mark.parametrize("kind", sorted(FILES))
+@FUZZED
+@given(changes=CHANGES, cut=st.integers(0, 40))
+def test_a_damaged_header_is_read_or_refused(
+    tmp_path: Path, kind: str, changes: list[tuple[int, int]], cut: int
+) -> None:
+    content = bytearray(FILES[kind])
+    reach = min(HEADER_BYTES, len(content))
+    for place, value in changes:
+        content[place % reach] = value
+    if cut:
+        del content[len(content) * cut // 41 :]
+    path = tmp_path / f"scene.{kind}"
+    path.write_bytes(bytes(content))
+    with contextlib.suppress(SSLDiffError), open_scene(path) as scene:
+        assert scene.read(Box(0, 0, 16, 16), size_px=(8, 8)).shape == (8, 8, 3)
+
+
+@FUZZED
+@given(
+    content=st.binary(max_size=400), magic=st.sampled_from([b"", b"II*\0", b"MM\0*", b"II+\0", b"\x89PNG\r\n\x1a\n"])
+)
+def test_bytes_that_are_no_image_are_refused(tmp_path: Path, content: bytes, magic: bytes) -> None:
+    path = tmp_path / "scene.tif"
+    path.write_bytes(magic + content)
+    with pytest.raises(SSLDiffError):
+        open_scene(path)
