@@ -13,6 +13,7 @@ from .documents import Document
 
 if TYPE_CHECKING:
     from ssldiff_core.embeddings.grid import EmbeddingGrid
+    from ssldiff_core.layouts.layout import Layout
 
 
 def layout_to_json(document: Document) -> dict[str, object]:
@@ -26,10 +27,22 @@ def layout_to_json(document: Document) -> dict[str, object]:
             "labels": _base64(labels),
             "edited": _base64(edited),
             "pending": _base64(document.pending()),
+            "divided": _divided_to_json(layout),
             "edits": len(layout.edits),
             "can_undo": document.can_undo,
             "can_redo": document.can_redo,
         }
+
+
+def _divided_to_json(layout: Layout) -> dict[str, object] | None:
+    """The cells that borders run through (int32) and the swatches in them (n × side × side, int16); None: no cell."""
+    if layout.palette is None:
+        return None
+    cells, labels = layout.divided_cells()
+    if not len(cells):
+        return None
+    index = (cells[:, 0] * layout.base.shape_cell[1] + cells[:, 1]).astype(np.int32)
+    return {"side": labels.shape[1], "cells": _base64(index), "labels": _base64(labels.astype(np.int16))}
 
 
 def document_to_json(document: Document) -> dict[str, object]:

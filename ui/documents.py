@@ -21,9 +21,11 @@ from .jumps import Jumps
 
 if TYPE_CHECKING:
     from ssldiff_core.embeddings.grid import EmbeddingGrid
-    from ssldiff_core.layouts.edits import Edit, Erase, Paint
+    from ssldiff_core.layouts.edits import Edit, Erase, EraseRegion, Paint, PaintRegion
     from ssldiff_core.layouts.layout import Layout
     from ssldiff_core.layouts.palette import Palette
+
+    Piece = Paint | Erase | PaintRegion | EraseRegion
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ class Document:
         self.saved_version = -1
         self.palette_history: list[tuple[str, Palette]] = []
         self._labels: tuple[Layout, np.ndarray, np.ndarray] | None = None
-        self._stroke: tuple[str, Paint | Erase] | None = None
+        self._pending: tuple[Layout, EmbeddingGrid, np.ndarray] | None = None
+        self._stroke: tuple[str, Piece] | None = None
 
     def set_scene(self, scene: SceneRef | None, model_id: str) -> None:
         """Show another scene, or the same with another pixel size."""
@@ -145,7 +148,7 @@ class Document:
             self.layout = self.need_layout().apply(edit)
             self._changed()
 
-    def continue_stroke(self, edit: Paint | Erase, stroke: str) -> None:
+    def continue_stroke(self, edit: Piece, stroke: str) -> None:
         """Apply a piece of a stroke that is under way: its pieces become one edit, which one undo takes back.
 
         Raises:
@@ -154,11 +157,11 @@ class Document:
         with self.lock:
             layout, known = self.need_layout(), self._stroke
             if known is not None and known[0] == stroke and layout.edits[-1:] == known[1:]:
-                before = known[1]
-                if replace(before, cells=edit.cells) == edit:
-                    edit, layout = replace(edit, cells=(*before.cells, *edit.cells)), layout.undo()
+                joined = _joined(known[1], edit)
+                if joined is not None:
+                    edit, layout = joined, layout.undo()
             self.layout = layout.apply(edit)
-            self._stroke = (stroke, cast("Paint | Erase", self.layout.edits[-1]))
+            self._stroke = (stroke, cast("Piece", self.layout.edits[-1]))
             self._changed()
 
     def abandon_stroke(self, stroke: str) -> None:
@@ -280,28 +283,48 @@ class Document:
         from ssldiff_core.layouts.layout import label_map
 
         with self.lock:
-            layout = self.need_layout()
-            if self._labels is None or self._labels[0] is not layout:
-                edited = _differs(layout.grid(), layout.base)
-                touched = [cell for edit in layout.edits for cell in getattr(edit, "cells", ())]
-                if touched:  # also where a sampled stroke happened to draw what was there
-                    edited[tuple(np.array(touched).T)] = 1
+            layout, known = self.need_layout(), self._labels
+            if known is not None and known[0] is layout:
+                return known[1], known[2]
+            changed = None if known is None else layout.changed_since(known[0])
+            if known is None or changed is None:
+                edited = (layout.touched > 0).astype(np.uint8)
                 self._labels = (layout, label_map(layout).astype(np.int16), edited)
+            else:  # a stroke changes few cells; the rest is as it was
+                labels, edited = known[1].copy(), known[2].copy()
+                labels[changed] = layout.labels_at(*changed)
+                edited[changed] = layout.touched[changed] > 0
+                self._labels = (layout, labels, edited)
             return self._labels[1], self._labels[2]
 
     def pending(self) -> np.ndarray:
         """Cells that are not as the shown result has them, (rows, cols) uint8; none where there is no result."""
         with self.lock:
-            grid = self.need_layout().grid()
-            if self.drawn is None or self.drawn.geometry != grid.geometry or self.drawn.dim != grid.dim:
-                return np.zeros(grid.shape_cell, np.uint8)
-            return _differs(grid, self.drawn)
+            layout, drawn, known = self.need_layout(), self.drawn, self._pending
+            if drawn is None or drawn.geometry != layout.base.geometry or drawn.dim != layout.base.dim:
+                return np.zeros(layout.base.shape_cell, np.uint8)
+            changed = None if known is None or known[1] is not drawn else layout.changed_since(known[0])
+            if known is None or changed is None:
+                found = np.indices(layout.base.shape_cell).reshape(2, -1)
+                pending = layout.differs_at(drawn, found[0], found[1]).reshape(layout.base.shape_cell).astype(np.uint8)
+            else:
+                pending = known[2].copy()
+                pending[changed] = layout.differs_at(drawn, *changed)
+            self._pending = (layout, drawn, pending)
+            return pending
 
     def _changed(self) -> None:
         self.version += 1
 
 
-def _differs(a: EmbeddingGrid, b: EmbeddingGrid) -> np.ndarray:
-    """(rows, cols) uint8: where two grids of one geometry hold different things."""
-    differs: np.ndarray = (a.valid != b.valid) | (a.vectors != b.vectors).any(axis=-1)
-    return differs.astype(np.uint8)
+def _joined(before: Piece, piece: Piece) -> Piece | None:
+    """A stroke with one more piece; None where they are not of one stroke."""
+    if hasattr(before, "lines") and hasattr(piece, "lines"):
+        if replace(before, lines=piece.lines) != piece:
+            return None
+        (*earlier, last), (first, *later) = before.lines, piece.lines
+        middle = [(*last, *first[1:])] if first[0] == last[-1] else [last, first]
+        return replace(before, lines=(*earlier, *middle, *later))
+    if type(before) is not type(piece) or replace(before, cells=piece.cells) != piece:
+        return None
+    return replace(before, cells=(*before.cells, *piece.cells))

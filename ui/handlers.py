@@ -132,10 +132,10 @@ def encoding_asked(workspace: Workspace, document: Document, payload: Mapping[st
 def apply_edit(workspace: Workspace, document: Document, payload: Mapping[str, Any]) -> None:
     """An edit of the page as JSON, or ``{"kind": "undo"}`` or ``{"kind": "redo"}``.
 
-    A paint or an erase with a ``stroke``, any text, is a piece of that stroke, sent while it is drawn; ``{"kind":
-    "abandon", "stroke": …}`` takes back its pieces.
+    A paint or an erase, of cells or finer, with a ``stroke``, any text, is a piece of that stroke, sent while it is
+    drawn; ``{"kind": "abandon", "stroke": …}`` takes back its pieces.
     """
-    from ssldiff_core.layouts.edits import Erase, Paint, edit_from_json
+    from ssldiff_core.layouts.edits import Erase, EraseRegion, Paint, PaintRegion, edit_from_json
 
     kind = payload.get("kind")
     if kind == "undo":
@@ -148,11 +148,16 @@ def apply_edit(workspace: Workspace, document: Document, payload: Mapping[str, A
         if len(payload.get("cells") or ()) > MAX_CELLS:
             raise LayoutError("paint", f"the stroke has more than {MAX_CELLS} cells")
         edit = edit_from_json({name: value for name, value in payload.items() if name != "stroke"})
-        if payload.get("stroke") and isinstance(edit, Paint | Erase):
+        if payload.get("stroke") and isinstance(edit, Paint | Erase | PaintRegion | EraseRegion) and _is_piece(edit):
             document.continue_stroke(edit, str(payload["stroke"]))
         else:
             document.edit(edit)
     workspace.publish_layout(document)
+
+
+def _is_piece(edit: object) -> bool:
+    """Whether an edit can be joined by more of its kind: cells, or lines without polygons."""
+    return not getattr(edit, "polygons", ())
 
 
 def change_swatch(workspace: Workspace, document: Document, key: str, name: str | None, colour: str | None) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,14 +25,25 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 LABELS_FILE = "labels.json"
+_FINE_PX = 2
+"""Pixels of the image along a label, where borders run through cells."""
+
+_MOST_LABELS = 1 << 28
 
 
 @dataclass(frozen=True)
 class ResultLabels:
-    """Class of each cell, (rows, cols) int64, -1 for none; and the classes."""
+    """Class of each cell, (rows, cols) int64, -1 for none; the classes; and where borders run through cells the same
+    more finely."""
 
     labels: np.ndarray
     classes: tuple[LabelClass, ...]
+    fine: np.ndarray | None = None
+
+    @property
+    def finest(self) -> np.ndarray:
+        """The finest labels there are."""
+        return self.labels if self.fine is None else self.fine
 
 
 def result_folder(workspace: Workspace, document: Document, record: ResultRecord) -> Path:
@@ -74,7 +87,26 @@ def keep_labels(folder: Path, layout: Layout) -> None:
     if layout.palette is None:
         return
     classes = [{"name": swatch.name, "colour": swatch.colour} for swatch in layout.palette.swatches]
-    write_json(folder / LABELS_FILE, {"labels": label_map(layout).tolist(), "classes": classes})
+    body: dict[str, object] = {"labels": label_map(layout).tolist(), "classes": classes}
+    per_cell = layout.base.geometry.cell_px // _FINE_PX
+    if len(layout.divided_cells()[0]) and per_cell >= layout.base.geometry.cell_lat:
+        body["fine"] = _packed(layout.fine_labels(per_cell))
+    write_json(folder / LABELS_FILE, body)
+
+
+def _packed(labels: np.ndarray) -> dict[str, object]:
+    """Labels as JSON: their rows and columns, and the base64 of int16 packed by zlib."""
+    content = zlib.compress(np.ascontiguousarray(labels, "<i2").tobytes(), 6)
+    return {"shape": list(labels.shape), "packed": base64.b64encode(content).decode("ascii")}
+
+
+def _unpacked(body: dict[str, object]) -> np.ndarray:
+    """The inverse of :func:`_packed`; not more is unpacked than the shape says."""
+    rows, cols = (int(side) for side in body["shape"])  # type: ignore[attr-defined]
+    if rows < 1 or cols < 1 or rows * cols > _MOST_LABELS:
+        raise ValueError("labels of no size, or of too many")
+    content = zlib.decompressobj().decompress(base64.b64decode(str(body["packed"]), validate=True), 2 * rows * cols)
+    return np.frombuffer(content, "<i2").reshape(rows, cols).astype(np.int64)
 
 
 def result_labels(folder: Path, document: Document) -> ResultLabels:
@@ -89,7 +121,13 @@ def result_labels(folder: Path, document: Document) -> ResultLabels:
     if path.is_file():
         body = json.loads(path.read_text(encoding="utf-8"))
         classes = tuple(LabelClass(str(one["name"]), str(one["colour"])) for one in body["classes"])
-        return ResultLabels(np.array(body["labels"], np.int64), classes)
+        labels = np.array(body["labels"], np.int64)
+        if "fine" not in body:
+            return ResultLabels(labels, classes)
+        try:
+            return ResultLabels(labels, classes, _unpacked(body["fine"]))
+        except (ValueError, KeyError, TypeError, zlib.error) as error:
+            raise LayoutError("read the labels of this result", f"they are damaged ({type(error).__name__})") from None
     palette, grid = document.need_layout().palette, result_manifest(folder).grid
     if palette is None:
         raise LayoutError("write the labels of this result", "the document has no palette")

@@ -99,7 +99,7 @@ def _layout(workspace: Workspace, document: Document, record: ResultRecord) -> P
     found = result_labels(result_folder(workspace, document, record), document)
     colours = np.array([one.rgb for one in found.classes] + [(255, 255, 255)], np.uint8)
     size = (PANEL_PX, _panel_height(record))
-    picture = Image.fromarray(colours[found.labels]).resize(size, Image.Resampling.NEAREST)
+    picture = Image.fromarray(colours[found.finest]).resize(size, Image.Resampling.NEAREST)
     rows, cols = found.labels.shape
     edits = f" · {record.edits} edit{'s' * (record.edits != 1)}" if record.edits else ""
     return Panel(

@@ -61,7 +61,7 @@ class GridChange:
         kept = None
         if later.regions is not None:
             kept = later.regions.taken(np.arange(row, row + rows), np.arange(col, col + cols))
-        cells = np.argwhere(differs | _divided_otherwise(earlier.regions, kept, earlier.shape_cell))
+        cells = np.argwhere(differs | divided_otherwise(earlier.regions, kept, earlier.shape_cell))
         at = (cells[:, 0], cells[:, 1])
         return cls(earlier.geometry, (row, col), cells, earlier.vectors[at], earlier.valid[at], earlier.regions)
 
@@ -98,7 +98,7 @@ class GridChange:
         return cls(geometry, (int(row), int(col)), cells, vectors, valid, regions)
 
 
-def _divided_otherwise(
+def divided_otherwise(
     earlier: ClassRegions | None, later: ClassRegions | None, shape_cell: tuple[int, int]
 ) -> np.ndarray:
     """(rows, cols) bool: the cells whose borders, or what lies behind them, are not the same."""

@@ -19,6 +19,13 @@ def state_labels(state: GridState, palette: Palette, flat: FlatCells | None = No
     return _labels_of(flat.vectors, flat.valid, flat.painted(state.painted), palette)
 
 
+def cell_labels(state: GridState, palette: Palette, flat: FlatCells, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+    """(n,) int64: as :func:`state_labels`, of these cells."""
+    at = (rows, cols)
+    painted = flat.painted(state.painted)[at]
+    return _labels_of(flat.vectors[at][None], flat.valid[at][None], painted[None], palette)[0]
+
+
 def fine_state_labels(state: GridState, palette: Palette, per_cell: int) -> np.ndarray:
     """(rows · per_cell, cols · per_cell) int64: as :func:`state_labels`, for every position of the canvas."""
     ground = _labels_of(state.vectors, state.valid, state.painted, palette)

@@ -8,28 +8,40 @@ from functools import cached_property
 import numpy as np
 
 from ..embeddings.grid import EmbeddingGrid
+from ..embeddings.grid_change import divided_otherwise
 from ..errors import LayoutError
 from ..geometry import CELL_PX, GridGeometry
 from .apply import CellValues, GridState, edit_values, grid_of, need_palette, state_after
 from .edits import Blend, Edit, Fill, Paint, PaintRegion, Paste, Vary
 from .fine import FlatCells
-from .labels import fine_state_labels, flood, state_labels
+from .labels import cell_labels, fine_state_labels, flood, state_labels
 from .palette import Palette
 
 
 @dataclass(frozen=True, eq=False)
 class _Trace:
-    """The state after all edits, and for each edit what its cells held before."""
+    """The state after all edits, for each edit what its cells held before, and how many edits touched each cell."""
 
     state: GridState
-    before: tuple[CellValues, ...] = ()
+    before: tuple[CellValues, ...]
+    touched: np.ndarray
+
+    @classmethod
+    def of(cls, base: EmbeddingGrid) -> _Trace:
+        return cls(GridState.of(base), (), np.zeros(base.shape_cell, np.int64))
 
     def do(self, palette: Palette | None, edit: Edit) -> _Trace:
         values = edit_values(self.state, palette, edit)
-        return _Trace(self.state.put(values), (*self.before, self.state.at(values.rows, values.cols)))
+        before = self.state.at(values.rows, values.cols)
+        return _Trace(self.state.put(values), (*self.before, before), self._touching(before, 1))
 
     def undo(self) -> _Trace:
-        return _Trace(self.state.put(self.before[-1]), self.before[:-1])
+        return _Trace(self.state.put(self.before[-1]), self.before[:-1], self._touching(self.before[-1], -1))
+
+    def _touching(self, cells: CellValues, by: int) -> np.ndarray:
+        touched = self.touched.copy()
+        touched[cells.rows, cells.cols] += by
+        return touched
 
 
 @dataclass(frozen=True)
@@ -105,6 +117,35 @@ class Layout:
         """
         return state_labels(self._trace.state, need_palette(self.palette, "label map"), self._flat)
 
+    def changed_since(self, other: Layout) -> tuple[np.ndarray, np.ndarray] | None:
+        """Rows and columns (n,) of the cells that edits touched which only one of the two has; None where they differ
+        in more than that, and every cell may be another."""
+        if self.base is not other.base or self.palette is not other.palette:
+            return None
+        shared = 0
+        for mine, theirs in zip(self.edits, other.edits, strict=False):
+            if mine is not theirs:
+                break
+            shared += 1
+        parts = [*self._trace.before[shared:], *other._trace.before[shared:]]
+        empty = np.zeros(0, np.int64)
+        return np.concatenate([empty, *(p.rows for p in parts)]), np.concatenate([empty, *(p.cols for p in parts)])
+
+    def labels_at(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        """(n,) int64: as :meth:`labels`, of these cells."""
+        return cell_labels(self._trace.state, need_palette(self.palette, "label map"), self._flat, rows, cols)
+
+    def differs_at(self, grid: EmbeddingGrid, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        """(n,) bool: whether these cells hold something else than those of a grid of the same shape."""
+        flat, at = self._flat, (rows, cols)
+        differs = (flat.vectors[at] != grid.vectors[at]).any(axis=1) | (flat.valid[at] != grid.valid[at])
+        return np.asarray(differs | divided_otherwise(flat.regions, grid.regions, grid.shape_cell)[at])
+
+    @property
+    def touched(self) -> np.ndarray:
+        """(rows, cols) int64: how many edits touched each cell."""
+        return self._trace.touched
+
     def fine_labels(self, per_cell: int | None = None) -> np.ndarray:
         """(rows · per_cell, cols · per_cell) int64: as :meth:`labels`, where borders run through cells as they do.
 
@@ -118,6 +159,16 @@ class Layout:
             state = state_after(GridState.of(self.base, per_cell), palette, self.edits)
         return fine_state_labels(state, palette, per_cell or trace.per_cell)
 
+    def divided_cells(self) -> tuple[np.ndarray, np.ndarray]:
+        """The cells that a border runs through: (n, 2) int64, and their labels (n, cell_lat, cell_lat) int64."""
+        side, (rows, cols) = self._trace.state.per_cell, self.base.shape_cell
+        if self._flat.regions is None:
+            return np.zeros((0, 2), np.int64), np.zeros((0, side, side), np.int64)
+        blocks = self._flat.regions.labels.reshape(rows, side, cols, side)
+        cells = np.argwhere(blocks.max(axis=(1, 3)) != blocks.min(axis=(1, 3)))
+        labels = self.fine_labels().reshape(rows, side, cols, side)
+        return cells, labels[cells[:, 0], :, cells[:, 1]]
+
     @cached_property
     def _flat(self) -> FlatCells:
         return self._trace.state.flat()
@@ -128,7 +179,7 @@ class Layout:
 
     @cached_property
     def _trace(self) -> _Trace:
-        trace = _Trace(GridState.of(self.base))
+        trace = _Trace.of(self.base)
         for edit in self.edits:
             trace = trace.do(self.palette, edit)
         return trace

@@ -87,7 +87,7 @@ def test_a_mask_becomes_a_grid_and_its_labels_have_an_ignored_band(palette: Path
     [
         ("mask.png --palette palette.npz", "no such file"),
         ("a.geojson", "palette"),
-        ("a.geojson --palette palette.npz --map Fat", "CLASS=SWATCH"),
+        ("a.geojson --palette palette.npz --map Fat", "class=swatch"),
         ("a.geojson --palette palette.npz --region 0,0,10,10", "--region"),
         ("a.geojson --palette palette.npz --source-pixel-size 1m", "--pixel-size"),
     ],

@@ -101,7 +101,7 @@ def _add_exports(router: APIRouter, workspace: Workspace) -> None:
         found, cell = _labels(workspace, document, record)
         return write(
             document, record, "labels.png",
-            lambda path: write_label_png(path, found.labels, found.classes, cell_px=cell, ignore_px=ignore_px),
+            lambda path: write_label_png(path, found.finest, found.classes, cell_px=cell, ignore_px=ignore_px),
         )  # fmt: skip
 
     @router.get("/documents/{document_id}/results/{result_id}/labels.geojson")
@@ -112,7 +112,9 @@ def _add_exports(router: APIRouter, workspace: Workspace) -> None:
         found, cell = _labels(workspace, document, record)
         return write(
             document, record, "labels.geojson",
-            lambda path: write_label_geojson(path, found.labels, found.classes, cell_px=cell),
+            lambda path: write_label_geojson(
+                path, found.finest, found.classes, cell_px=cell, smooth=0.0 if found.fine is None else 1.0
+            ),
         )  # fmt: skip
 
     @router.get("/documents/{document_id}/results/{result_id}/sheet.{kind}")
@@ -131,9 +133,9 @@ def _add_exports(router: APIRouter, workspace: Workspace) -> None:
 
 
 def _labels(workspace: Workspace, document: Document, record: ResultRecord) -> tuple[ResultLabels, int]:
-    """The labels of a result, and the side of a cell in its pixels."""
+    """The labels of a result, and the side of the finest of them in its pixels."""
     found = result_labels(result_folder(workspace, document, record), document)
-    return found, record.width // found.labels.shape[1]
+    return found, record.width // found.finest.shape[1]
 
 
 def _one_place(a: ResultRecord, b: ResultRecord) -> bool:
