@@ -75,9 +75,10 @@ export function mount(element) {
   }
   host.append(h('div.sd-field', {}, h('span', {}, 'Images'), group), h('span.sd-spring'), followToggle());
   const show = () => {
+    host.hidden = isVirtual(); // a slide is drawn where one looks, one image of it
     for (const button of group.children) button.setAttribute('aria-checked', String(Number(button.dataset.count) === count));
   };
-  on('wish', show);
+  for (const name of ['wish', 'document', 'layout']) on(name, show);
   show();
 }
 
