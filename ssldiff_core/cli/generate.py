@@ -14,6 +14,7 @@ from .console import Console
 from .engine_options import add_engine_options, checked_latents, engine_settings
 from .grids import read_grid_for
 from .streaming import add_streaming_options, asks_to_stream, keeps_variation, stream
+from .together import draw_together
 from .variation import add_variation_options, move_as_asked, read_appearance, read_reference
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def add_command(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``generate``."""
     from ..diffusion.graph.trajectory import Trajectory
+    from ..distributed import launched_together
     from ..export import SUFFIXES
     from ..export.latents import write_latents
     from ..generate import generate
@@ -86,6 +88,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     reference, appearance = read_reference(arguments, grid), read_appearance(arguments, grid)
     start = time.monotonic()
     grid, appearance = move_as_asked(grid, appearance, settings, arguments.appearance_in, console)
+    if launched_together():
+        draw_together(arguments, grid, spec, settings, outputs, console)
+        return 0
     model = load_model(spec.id, device=settings.device, precision=settings.precision)
     if asks_to_stream(arguments, grid, model):
         stream(grid, settings, model, arguments.keep, outputs, console)

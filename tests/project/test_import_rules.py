@@ -21,7 +21,7 @@ CHAIN = (
     {"layouts", "diffusion"},
     {"models"},
     {"settings", "drawing", "generate", "regenerate", "streaming", "synthetic_scene", "provenance", "export"}
-    | {"pipeline", "text_to_grid"},
+    | {"pipeline", "text_to_grid", "distributed"},
     {"evaluation", "training", "cli"},
 )
 """The rooms of ssldiff_core; each may import those of the links before its own."""

@@ -1,0 +1,45 @@
+"""One image by several processes, by the command that draws it alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssldiff_core.cli import main
+from tests.conftest import TREE
+
+
+@pytest.mark.slow
+def test_torchrun_draws_the_image_of_one_process(workplace: Path) -> None:
+    assert main(["encode", "scene.png", "--scene-pixel-size", "0.5um", "--model", "tiny", "-o", "grid.npz"]) == 0
+    options = ["generate", "grid.npz", "--steps", "2", "--device", "cpu", "--precision", "float32", "--yes"]
+    options += ["--seed", "3", "--json"]
+    assert main([*options, "-o", "alone.png"]) == 0
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
+    line = [sys.executable, "-m", "ssldiff_core.cli", *options, "-o", "together.png"]
+    environment = {**os.environ, "PYTHONPATH": str(TREE)}
+    done = subprocess.run([*words, *line], capture_output=True, text=True, check=False, env=environment, timeout=900)
+    assert done.returncode == 0, done.stderr[-3000:]
+    facts = json.loads(next(said for said in done.stdout.splitlines() if said.startswith("{")))
+    assert (facts["processes"], facts["width_px"], facts["height_px"]) == (2, 384, 256)
+    assert facts["bytes_sent"] > 0
+    alone, together = (np.asarray(Image.open(name)).astype(int) for name in ("alone.png", "together.png"))
+    assert np.abs(alone - together).max() <= 1
+    assert sorted(path.name for path in Path().glob(".together*")) == []
+
+
+def test_what_one_process_alone_can_do_is_refused_in_several(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    assert main(["encode", "scene.png", "--scene-pixel-size", "0.5um", "--model", "tiny", "-o", "grid.npz"]) == 0
+    assert main(["generate", "grid.npz", "--yes", "-o", "a.png", "--save-latents", "l.safetensors"]) == 2
+    assert "one process alone can do that" in capsys.readouterr().err
