@@ -181,7 +181,7 @@ def main() -> None:
         folder = Path(name)
         (folder / "root").mkdir()
         write_scene(folder / "root" / "large.tif")
-        server = start_server(folder / "data", folder / "log.txt", "--root", str(folder / "root"))
+        server = start_server(folder / "data", folder / "log.txt", "--root", str(folder / "root"), patience_s=600)
         try:
             answered = server.answered_after_s
             ready, frames, renderer = measure_page(server, repeats)

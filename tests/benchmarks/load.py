@@ -131,7 +131,7 @@ def measure(users: int, seconds: float) -> dict[str, float | str]:
         folder = Path(name)
         (folder / "root").mkdir()
         write_scene(folder / "root" / "large.tif")
-        server = start_server(folder / "data", folder / "log.txt", "--root", str(folder / "root"))
+        server = start_server(folder / "data", folder / "log.txt", "--root", str(folder / "root"), patience_s=600)
         try:
             seen, process = Seen(), psutil.Process(server.process.pid)
             before = process.memory_info().rss

@@ -77,7 +77,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(data: Path, log: Path, *options: str, models: Path | None = None) -> Server:
+def start_server(
+    data: Path, log: Path, *options: str, models: Path | None = None, patience_s: float = 60.0
+) -> Server:  # fmt: skip
     """Run ``app.py`` on a free port and wait until it answers."""
     port = free_port()
     command = [sys.executable, str(TREE / "app.py"), "--port", str(port), "--data-dir", str(data), *options]
@@ -93,7 +95,7 @@ def start_server(data: Path, log: Path, *options: str, models: Path | None = Non
             computed = sum(psutil.Process(process.pid).cpu_times()[:2])
             return Server(address, data, process, time.monotonic() - began, computed)
         except OSError:
-            if process.poll() is not None or time.monotonic() - began > 60:
+            if process.poll() is not None or time.monotonic() - began > patience_s:
                 process.kill()
                 pytest.fail(f"the app does not answer:\n{log.read_text(errors='replace')[-3000:]}")
             time.sleep(0.1)

@@ -19,7 +19,7 @@ from tests.conftest import TREE
 from tests.ui.tiny_models import write_tiny_models
 
 pytestmark = pytest.mark.slow
-PATIENCE_S = 240
+PATIENCE_S = 600
 SETTINGS = {"seed": 5, "steps": 60, "guidance_scale": 1.0}
 
 
