@@ -25,20 +25,19 @@ from tests.benchmarks.report import peak_rss_mib
 from ssldiff_core import Settings
 from ssldiff_core.models.catalogue import get_model_spec
 from ssldiff_core.streaming import StreamedRun
-spec, folder, side, steps, tile = get_model_spec(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:6])
-run = StreamedRun(random_grid(spec, side), Settings(steps=steps, tile_lat=tile), folder, keep=True)
+spec, folder, side, steps = get_model_spec(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:5])
+run = StreamedRun(random_grid(spec, side), Settings(steps=steps), folder, keep=True)
 with (folder / "peaks.txt").open("a") as peaks:
     for step in run.steps():
-        if step.index % 16 == 0:
-            peaks.write(f"{peak_rss_mib()} {step.index} {step.total}\\n")
-            peaks.flush()
+        peaks.write(f"{peak_rss_mib()} {step.index} {step.total}\\n")
+        peaks.flush()
     peaks.write(f"{peak_rss_mib()}\\n")
 """
 
 Figures = dict[str, float | str]
 
 
-def streamed_rss_mib(spec: ModelSpec, side_px: int, steps: int, work: Path | None, tile_lat: int = 128) -> float:
+def streamed_rss_mib(spec: ModelSpec, side_px: int, steps: int, work: Path | None) -> float:
     """Peak resident memory of processes of their own that stream a canvas to its end.
 
     Args:
@@ -46,7 +45,7 @@ def streamed_rss_mib(spec: ModelSpec, side_px: int, steps: int, work: Path | Non
     """
     with TemporaryDirectory() as made:
         folder = (Path(made) if work is None else work) / f"stream-{side_px}"
-        words = [sys.executable, "-c", STREAM, spec.id, str(folder), str(side_px), str(steps), str(tile_lat)]
+        words = [sys.executable, "-c", STREAM, spec.id, str(folder), str(side_px), str(steps)]
         subprocess.run(words, check=True, capture_output=True, text=True)
         return max(float(line.split()[0]) for line in (folder / "peaks.txt").read_text().splitlines())
 

@@ -39,7 +39,7 @@ def test_a_kept_run_is_edited_undone_grown_and_replayed(workplace: Path) -> None
     assert run("regenerate kept --grow 0,0,0,1 -o wider.png") == 0
     wider, grown = pixels("wider.png"), pixels("grown.png")
     np.testing.assert_array_equal(wider[:, -128:], grown[:, -128:])
-    assert (wider[:, 128:256] != grown[:, :128]).mean() > 0.5
+    assert (wider[:, 128:256] != grown[:, :128]).mean() > 0.2
     assert run("replay wider.png --verify") == 0
 
 

@@ -17,6 +17,7 @@ from ..denoisers import Denoiser
 from ..field import ConditioningField
 from ..graph import MemoryStore, TileGraph
 from ..graph.drawing import Drawing
+from ..memory import keep_freed_pages
 from ..noise import NoiseSource
 from ..schedule import Solver
 
@@ -63,6 +64,7 @@ class DenseEngine:
         Raises:
             Cancelled: where ``cancelled()`` says so.
         """
+        keep_freed_pages()
         drawing = Drawing(denoiser, field, noise, solver, levels)
         graph = TileGraph(drawing, MemoryStore(), self.tile_lat)
         for level in range(1, graph.levels + 1):

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from ..denoisers import Condition
-from ..memory import keep_freed_pages
 from .drawing import Drawing
 from .lattice import Block, Lattice
 from .stores import Key, TileStore
@@ -51,7 +50,6 @@ class TileGraph:
         self, drawing: Drawing, store: TileStore, tile_lat: int, steps_per_level: int = 1, shift_lat: int = 0,
         start_lat: int = 0,
     ) -> None:  # fmt: skip
-        keep_freed_pages()
         self.drawing, self.store = drawing, store
         self.tile_lat, self.steps_per_level = tile_lat, steps_per_level
         self.shift_lat, self.start_lat = shift_lat, start_lat
