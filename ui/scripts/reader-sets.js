@@ -28,7 +28,8 @@ function form(made) {
   const sides = SIDES.filter((side) => side <= Math.min(record.width, record.height));
   const count = h('input', { type: 'number', min: '2', max: '200', value: '20', 'aria-label': 'Images' });
   const side = h('select', { 'aria-label': 'Size' }, ...sides.map((one) => h('option', { value: one, selected: one === (sides.includes(256) ? 256 : sides[0]) }, `${one} × ${one} px`)));
-  const all = h('input', { type: 'checkbox', checked: true });
+  const all = h('input', { type: 'checkbox' });
+  all.checked = true;
   const submit = h('button.sd-primary', { type: 'submit' }, 'Make a set');
   return h('form.sd-row', { onsubmit: async (event) => {
     event.preventDefault();
