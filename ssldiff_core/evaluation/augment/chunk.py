@@ -113,7 +113,7 @@ class Workshop:
         self.job, self.model, self.encoder = job, model, encoder
         self.judge = LabelJudge(job.sources.describe(), [sample.label for sample in job.sources.samples])
         masked = any(sample.mask for sample in job.sources.samples)
-        self.palette = MaskPalette(job.sources) if masked else None
+        self.palette = MaskPalette(job.sources, model.spec.latent_factor) if masked else None
 
     def draw_chunk(self, indices: Sequence[int]) -> list[Row]:
         """Draw, judge and write; rejected ones again, up to the filter's attempts. Rows in the order of the plan."""
@@ -151,15 +151,15 @@ class Workshop:
         job, sources, spec = self.job, self.job.sources, self.model.spec
         name = sources.samples[variation.source].name
         seed = chance(job.recipe.seed, name, variation.slot, variation.kind, attempt)
-        own = sources.vectors[variation.source]
+        own, regions = sources.vectors[variation.source], None
         if variation.kind == "layout":
             assert self.palette is not None, "layouts are planned for images with masks"
-            vectors = self.palette.layout(variation.source, seed)
+            vectors, regions = self.palette.layout(variation.source, seed)
         else:
             other = sources.vectors[variation.partner] if variation.partner >= 0 else None
             vectors = varied_vectors(variation, own, other, seed)
         size_m = sources.fits[variation.source].pixel_size_m
-        grid = grid_of(vectors, size_m, spec.encoder_id, spec.cell_px, spec.latent_factor)
+        grid = grid_of(vectors, size_m, spec.encoder_id, spec.cell_px, spec.latent_factor, regions)
         strength = strength_of(variation)
         reference = sources.canvas(variation.source) if strength < ALONE else None
         return Canvas(grid, seed, reference, strength)
@@ -193,7 +193,7 @@ class Workshop:
         mask = ""
         if job.sources.samples[variation.source].mask:
             mask = f"masks/{variation.name}.png"
-            write_mask(job.out / mask, job.sources, variation)
+            write_mask(job.out / mask, job.sources, variation, self.model.spec.latent_factor)
         return replace(row, sha256=digest_file(path), mask=mask)
 
 

@@ -102,8 +102,8 @@ def _denoise(canvases: Sequence[Canvas], model: Model, settings: Settings) -> Te
     height, width = canvases[0].grid.geometry.shape_lat
     channels = model.denoiser.latent_channels
     x = torch.from_numpy(np.stack([start.noise.crop(0, 0, height, width, channels) for start in starts]))
-    condition = _conditions([canvas.grid for canvas in canvases])
     denoiser = GuidedDenoiser(model.denoiser, settings.guidance_scale or 0.0, settings.guidance_interval)
+    condition = denoiser.prepare(_conditions([canvas.grid for canvas in canvases]))  # the same at every step
     solver, previous = get_solver(settings.solver), None
     for step, level in enumerate(levels[:-1]):
         x0 = denoiser(x, level, condition)

@@ -1,21 +1,25 @@
 """Data sets of images with masks: the mask becomes the layout.
 
-A cell has the class that most of its pixels have. ``layout`` variations fill each cell with an embedding of its class,
-taken from the training images' pure cells; their mask is that of whole cells, for this is what was drawn. All other
-kinds keep the image's own mask.
+``layout`` variations draw each class of the mask in embeddings of that class, taken from cells of the training images
+that it fills; borders are those of the mask to a latent (8 px), and the mask that is written is the one that was drawn.
+All other kinds keep the image's own mask.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ...embeddings.class_regions import ClassRegions
 from ...errors import SceneError
 from ...export.replacing import replacing
+from ...geometry import LATENT_FACTOR
 from .fitting import Fit
 from .sources import Sources
 from .variations import Variation
@@ -58,15 +62,24 @@ def mask_on_canvas(mask: NDArray[np.uint8], fit: Fit) -> NDArray[np.uint8]:
     return np.pad(scaled, ((0, missing[0]), (0, missing[1])), mode="symmetric")
 
 
-def cell_classes(mask: NDArray[np.uint8], fit: Fit) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The class of each cell (rows, cols) and its share of the cell's pixels."""
+def cell_shares(mask: NDArray[np.uint8], fit: Fit) -> dict[int, NDArray[np.float64]]:
+    """For each class of a mask, its share of the pixels of each cell (rows, cols)."""
     rows, cols = fit.shape_cell
-    side = fit.cell_px
-    cells = mask_on_canvas(mask, fit).reshape(rows, side, cols, side).swapaxes(1, 2).reshape(rows * cols, -1)
-    counts = [np.bincount(cell, minlength=256) for cell in cells]
-    classes = np.array([count.argmax() for count in counts], dtype=np.uint8).reshape(rows, cols)
-    shares = np.array([count.max() / side**2 for count in counts]).reshape(rows, cols)
-    return classes, shares
+    cells = mask_on_canvas(mask, fit).reshape(rows, fit.cell_px, cols, fit.cell_px)
+    return {int(value): (cells == value).mean(axis=(1, 3)) for value in np.unique(mask)}
+
+
+def latent_classes(mask: NDArray[np.uint8], fit: Fit, latent_factor: int = LATENT_FACTOR) -> NDArray[np.uint8]:
+    """The class that most pixels of each latent have, (rows · cell_lat, cols · cell_lat) uint8."""
+    whole = mask_on_canvas(mask, fit)
+    height, width = (side // latent_factor for side in whole.shape)
+    blocks = whole.reshape(height, latent_factor, width, latent_factor)
+    most, count = np.zeros((height, width), np.uint8), np.full((height, width), -1)
+    for value in np.unique(mask):
+        here = (blocks == value).sum(axis=(1, 3))
+        most[here > count] = value
+        count = np.maximum(count, here)
+    return most
 
 
 class MaskPalette:
@@ -74,47 +87,65 @@ class MaskPalette:
 
     Args:
         sources: training images with masks.
+        latent_factor: canvas pixels along a latent.
     """
 
-    def __init__(self, sources: Sources) -> None:
-        self.classes: list[NDArray[np.uint8]] = []
+    def __init__(self, sources: Sources, latent_factor: int = LATENT_FACTOR) -> None:
+        self.cell_lat, self.dim = sources.fits[0].cell_px // latent_factor, sources.vectors[0].shape[2]
+        self.latents: list[NDArray[np.uint8]] = []
         self.vectors: dict[int, dict[int, NDArray[np.float32]]] = defaultdict(dict)
-        less_pure: dict[int, tuple[float, int, NDArray[np.float32]]] = {}
+        purest: dict[int, tuple[float, int, NDArray[np.float32]]] = {}
         for index, (sample, fit) in enumerate(zip(sources.samples, sources.fits, strict=True)):
-            classes, shares = cell_classes(read_mask(sources.root / sample.mask, fit.size_px), fit)
-            self.classes.append(classes)
-            for value in np.unique(classes):
-                chosen = (classes == value) & (shares >= PURE)
-                if chosen.any():
-                    self.vectors[int(value)][index] = sources.vectors[index][chosen]
-                best = np.unravel_index(np.where(classes == value, shares, -1.0).argmax(), classes.shape)
-                if shares[best] > less_pure.get(int(value), (0.0,))[0]:
-                    less_pure[int(value)] = (float(shares[best]), index, sources.vectors[index][best][None])
-        for value, (_, index, vectors) in less_pure.items():
-            if value not in self.vectors:  # a class without a pure cell is told by its purest
+            mask = read_mask(sources.root / sample.mask, fit.size_px)
+            self.latents.append(latent_classes(mask, fit, latent_factor))
+            for value, shares in cell_shares(mask, fit).items():
+                if (shares >= PURE).any():
+                    self.vectors[value][index] = sources.vectors[index][shares >= PURE]
+                best = np.unravel_index(shares.argmax(), shares.shape)
+                if shares[best] > purest.get(value, (0.0,))[0]:
+                    purest[value] = (float(shares[best]), index, sources.vectors[index][best][None])
+        for value, (_, index, vectors) in purest.items():
+            if value not in self.vectors:  # a class that fills no cell is told by the cell where it is most
                 self.vectors[value][index] = vectors
 
-    def layout(self, source: int, seed: int) -> NDArray[np.float32]:
-        """(rows, cols, dim): the mask of a source, each class in the embeddings of one image drawn at random."""
+    def layout(self, source: int, seed: int) -> tuple[NDArray[np.float32], ClassRegions]:
+        """The mask of a source, each class in the embeddings of one image drawn at random.
+
+        Returns:
+            Vectors (rows, cols, dim) of the class that covers most of each cell, and the borders between classes, to a
+            latent.
+        """
         generator = np.random.default_rng(seed)
-        classes = self.classes[source]
-        dim = next(iter(next(iter(self.vectors.values())).values())).shape[1]
-        filled = np.zeros((*classes.shape, dim), np.float32)
-        for value in np.unique(classes):
-            images = self.vectors[int(value)]
-            vectors = images[sorted(images)[generator.integers(len(images))]]
-            here = classes == value
-            filled[here] = vectors[generator.integers(len(vectors), size=int(here.sum()))]
-        return filled
+        values, labels = np.unique(self.latents[source], return_inverse=True)
+        labels = labels.reshape(self.latents[source].shape).astype(np.uint8) + np.uint8(1)
+        names = tuple(f"{value:03d}" for value in values)
+        draw = [self._draw(int(value), generator) for value in values]
+        plain = ClassRegions(labels, names, np.zeros((0, 3), np.int64), np.zeros((0, self.dim)), self.cell_lat)
+        most = plain.majority
+        vectors = np.stack([[draw[index - 1]() for index in row] for row in most]).astype(np.float32)
+        side = self.cell_lat
+        parts = sorted({
+            (int(index), row, col)
+            for row, col in np.ndindex(most.shape)
+            for index in np.unique(labels[row * side : (row + 1) * side, col * side : (col + 1) * side])
+            if index != most[row, col]
+        })  # fmt: skip
+        extra = np.array([draw[index - 1]() for index, _, _ in parts], np.float32).reshape(-1, self.dim)
+        return vectors, replace(plain, cells=np.array(parts, np.int64).reshape(-1, 3), vectors=extra)
+
+    def _draw(self, value: int, generator: np.random.Generator) -> Callable[[], NDArray[np.float32]]:
+        """Vectors of a class, all of one image."""
+        images = self.vectors[value]
+        vectors = images[sorted(images)[generator.integers(len(images))]]
+        return lambda: np.asarray(vectors[generator.integers(len(vectors))])
 
 
-def write_mask(path: Path, sources: Sources, variation: Variation) -> None:
+def write_mask(path: Path, sources: Sources, variation: Variation, latent_factor: int = LATENT_FACTOR) -> None:
     """The mask of a variation, at its image's size."""
     sample, fit = sources.samples[variation.source], sources.fits[variation.source]
     mask = read_mask(sources.root / sample.mask, fit.size_px)
     if variation.kind == "layout":
-        classes, _ = cell_classes(mask, fit)
-        whole = np.kron(classes, np.ones((fit.cell_px, fit.cell_px), np.uint8))
+        whole = np.kron(latent_classes(mask, fit, latent_factor), np.ones((latent_factor, latent_factor), np.uint8))
         height, width = fit.scaled_px
         cut = Image.fromarray(np.ascontiguousarray(whole[:height, :width]))
         mask = np.asarray(cut.resize(fit.size_px[::-1], Image.Resampling.NEAREST))

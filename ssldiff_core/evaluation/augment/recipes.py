@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...embeddings.class_regions import ClassRegions
 from ...embeddings.grid import EmbeddingGrid
 from ...geometry import GridGeometry
 from ...layouts.chance import draw_normal
@@ -38,7 +39,11 @@ def varied_vectors(variation: Variation, own: Vectors, other: Vectors | None, se
     return flat.reshape(rows, cols, dim)
 
 
-def grid_of(vectors: Vectors, pixel_size_m: float, encoder_id: str, cell_px: int, latent_factor: int) -> EmbeddingGrid:
-    """A grid; a cell of zeros is not valid."""
+def grid_of(
+    vectors: Vectors, pixel_size_m: float, encoder_id: str, cell_px: int, latent_factor: int,
+    regions: ClassRegions | None = None,
+) -> EmbeddingGrid:  # fmt: skip
+    """A grid, with borders finer than cells where there are any; a cell of zeros is not valid."""
     geometry = GridGeometry(vectors.shape[:2], pixel_size_m, cell_px=cell_px, latent_factor=latent_factor)
-    return EmbeddingGrid(vectors, np.asarray(vectors.any(axis=2)), geometry, encoder_id)
+    valid = np.asarray(vectors.any(axis=2))
+    return EmbeddingGrid(vectors, valid, geometry, encoder_id, regions=regions)

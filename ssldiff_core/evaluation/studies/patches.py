@@ -175,10 +175,25 @@ def study_features(study: StudySet, out: Path, told: Told = lambda *_: None) -> 
 
         return image_features(pictures, encoder, fit_size, views, out / f"features-{name}.npz", progress)
 
-    real = features_of("real", study.pictures[: study.real], VIEWS_REAL)
+    real = _spread(study, features_of)
     if study.real == len(study.pictures):
         return real, np.zeros((0, VIEWS_SYNTHETIC, real.shape[2]), np.float32)
     return real, features_of("synthetic", study.pictures[study.real :], VIEWS_SYNTHETIC)
+
+
+def _spread(study: StudySet, features_of: Callable[[str, Sequence[Picture], int], Features]) -> Features:
+    """Features of the real pictures: all views of those that train, the first alone of those that only test."""
+    trains = {index for one in study.rounds for index in one.train}
+    tests = {index for one in study.rounds for index in one.test} - trains
+    parts = {}
+    for name, chosen, views in (("training", sorted(trains), VIEWS_REAL), ("test", sorted(tests), 1)):
+        if chosen:
+            parts[name] = chosen, features_of(name, [study.pictures[i] for i in chosen], views)
+    dim = next(iter(parts.values()))[1].shape[2]
+    spread = np.zeros((study.real, VIEWS_REAL, dim), np.float32)
+    for chosen, found in parts.values():
+        spread[chosen] = found  # one view stands for all where only the first is asked for
+    return spread
 
 
 def probe_scores(

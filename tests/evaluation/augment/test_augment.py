@@ -12,7 +12,13 @@ import pytest
 from PIL import Image
 
 from ssldiff_core.cli import main
+from ssldiff_core.diffusion.field import ConditioningField
+from ssldiff_core.evaluation.augment.dataset import Sample
+from ssldiff_core.evaluation.augment.fitting import fit_image
 from ssldiff_core.evaluation.augment.manifest import read_rows
+from ssldiff_core.evaluation.augment.masks import MaskPalette
+from ssldiff_core.evaluation.augment.recipes import grid_of
+from ssldiff_core.evaluation.augment.sources import Sources
 
 BASE = "augment set -o out --pixel-size 0.5um --model tiny --steps 2 --device cpu"
 
@@ -29,7 +35,7 @@ def test_a_killed_run_goes_on_to_the_same_set_and_so_do_shards(patches: Path):
     assert run(f"{BASE} --per-image 2") == 0
     whole = drawn()
     assert len(whole) == 12
-    chunks = sorted(Path("out/work/chunks").glob("*.csv"))
+    chunks = sorted(Path("out", "work", "chunks").glob("*.csv"))
     assert len(chunks) > 1
     chunks[0].unlink()  # as if killed before this chunk was noted
     lost = next(row.file for row in read_rows(chunks[1]))
@@ -114,6 +120,7 @@ def test_masks_become_layouts_and_lie_beside_their_images(patches: Path):
     for file in patches.rglob("*.png"):
         side = Image.open(file).size[0]
         values = np.full((side, side), 2 if file.parent.name == "dark" else 1, np.uint8)
+        values[: side // 4] = 3  # a class that fills no cell
         Image.fromarray(values).save(folder / f"{file.parent.name}-{file.stem}.png")
     for file in list(patches.rglob("*.png")):
         shutil.move(file, file.with_name(f"{file.parent.name}-{file.stem}.png"))
@@ -123,7 +130,7 @@ def test_masks_become_layouts_and_lie_beside_their_images(patches: Path):
     for row in rows:
         with Image.open(Path("out", row.mask)) as mask, Image.open(Path("out", row.file)) as image:
             assert mask.size == image.size
-            assert set(np.unique(np.asarray(mask))) == {2 if row.label == "dark" else 1}
+            assert set(np.unique(np.asarray(mask))) == {2 if row.label == "dark" else 1, 3}
 
 
 def test_a_child_in_another_split_than_its_parent_is_found(patches: Path, capsys: pytest.CaptureFixture[str]):
@@ -147,3 +154,21 @@ def test_a_patient_or_an_image_in_two_splits_is_found(patches: Path, capsys: pyt
     assert run("check-split --splits set/t.csv --json") == 1
     rules = {fault["rule"] for fault in json.loads(capsys.readouterr().out)["faults"]}
     assert rules == {"a group lies in one split", "an image lies in one split"}
+
+
+def test_a_layout_follows_the_borders_of_its_mask_to_a_latent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    fit = fit_image((128, 256), 0.5e-6, (0.5e-6,), 128, "m")
+    mask = np.ones((128, 256), np.uint8)
+    mask[:, 40:] = 2
+    samples = (Sample("a.png", "x", "a", mask="a.png"),)
+    vectors = np.stack([[np.eye(3)[0], np.eye(3)[1]]]).astype(np.float32)
+    Image.fromarray(mask).save("a.png")
+    sources = Sources(Path(), samples, (fit,), (vectors,))
+    palette = MaskPalette(sources)
+    filled, regions = palette.layout(0, 7)
+    field = ConditioningField(grid_of(filled, 0.5e-6, "e", 128, 8, regions))
+    found, valid = field.crop(0, 0, 16, 32)
+    assert valid.all()
+    assert np.abs(found[:, :5] - palette.vectors[1][0][0]).max() < 1e-6
+    assert np.abs(found[:, 6:] - np.eye(3)[1]).max() < 1e-6
