@@ -7,7 +7,6 @@ turns: next is the oldest job of whoever was served longest ago, so that one's m
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import threading
@@ -23,6 +22,7 @@ from ssldiff_core.errors import Cancelled, SSLDiffError
 
 from .files import write_json
 from .users import current_user, set_current_user
+from .waiting import WaitingJobs
 
 log = logging.getLogger(__name__)
 
@@ -85,68 +85,6 @@ class Job:
 Work = Callable[[Job], None]
 
 
-class _Lane:
-    """Jobs that wait, by whose turn it is."""
-
-    def __init__(self) -> None:
-        self._waiting: list[tuple[Job, Work]] = []
-        self._served: dict[str, int] = {}
-        self._turn = itertools.count(1)
-        self._condition = threading.Condition()
-
-    def put(self, job: Job, work: Work) -> None:
-        with self._condition:
-            self._waiting.append((job, work))
-            self._condition.notify()
-
-    def get(self) -> tuple[Job, Work]:
-        """The next job; waits for one."""
-        with self._condition:
-            while True:
-                self._waiting = [entry for entry in self._waiting if entry[0].state == "queued"]
-                if self._waiting:
-                    entry = _next_of(self._waiting, self._served)
-                    self._waiting.remove(entry)
-                    self._served[_user_of(entry[0])] = next(self._turn)
-                    return entry
-                self._condition.wait()
-
-    def move(self, job: Job, by: int) -> None:
-        """Let a waiting job change places with the one before (-1) or after (1) it of the same user."""
-        with self._condition:
-            own = [at for at, entry in enumerate(self._waiting) if _user_of(entry[0]) == _user_of(job)]
-            here = next((k for k, at in enumerate(own) if self._waiting[at][0] is job), None)
-            if here is not None and 0 <= here + by < len(own):
-                a, b = own[here], own[here + by]
-                self._waiting[a], self._waiting[b] = self._waiting[b], self._waiting[a]
-
-    def waiting_before(self, job: Job) -> int:
-        """How many jobs come before one that waits."""
-        with self._condition:
-            waiting = [entry for entry in self._waiting if entry[0].state == "queued"]
-            served, turn = dict(self._served), max(self._served.values(), default=0)
-        count = 0
-        while waiting:
-            entry = _next_of(waiting, served)
-            if entry[0] is job:
-                break
-            waiting.remove(entry)
-            turn += 1
-            served[_user_of(entry[0])] = turn
-            count += 1
-        return count
-
-
-def _user_of(job: Job) -> str:
-    """Without a login each document stands for a user."""
-    return job.owner or job.document_id
-
-
-def _next_of(waiting: list[tuple[Job, Work]], served: dict[str, int]) -> tuple[Job, Work]:
-    """The oldest job of the user who was served longest ago; the list is in the order of asking."""
-    return min(waiting, key=lambda entry: served.get(_user_of(entry[0]), 0))
-
-
 class JobQueue:
     """All jobs of this server. ``changed`` is called, on any thread, after each change of a job."""
 
@@ -154,13 +92,13 @@ class JobQueue:
         self._folder, self._changed = folder, changed
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, WaitingJobs] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._interrupted: set[str] = set()
         self._closing = False
         self._load()
         for lane in ("accelerator", "background"):
-            self._lanes[lane] = _Lane()
+            self._lanes[lane] = WaitingJobs()
             self._threads[lane] = threading.Thread(
                 target=self._run_lane, args=(lane,), name=f"jobs-{lane}", daemon=True
             )

@@ -21,7 +21,7 @@ from .config import SCENE_SUFFIXES, AppConfig
 from .users import current_user, folder_of_user, may_see, user_of_folder
 
 Origin = Literal["demo", "root", "upload", "result"]
-MAX_LISTED = 2000
+MAX_LISTED = 20_000
 MAX_DEPTH = 4
 
 
