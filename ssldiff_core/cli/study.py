@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import study_patches, study_robustness, study_slides
+from . import study_memory, study_patches, study_robustness, study_slides
 from .arguments import Commands
 
 _DESCRIPTION = """\
@@ -26,5 +26,5 @@ def add_command(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     studies = parser.add_subparsers(title="studies", dest="study", metavar="STUDY", required=True)
-    for module in (study_patches, study_robustness, study_slides):
+    for module in (study_memory, study_patches, study_robustness, study_slides):
         module.add_command(studies)
