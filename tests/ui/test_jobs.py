@@ -103,8 +103,9 @@ def test_users_take_turns_whatever_the_order_of_asking(queue: JobQueue) -> None:
 
 def test_a_waiting_job_changes_places_with_its_neighbour_of_the_same_user(queue: JobQueue) -> None:
     order: list[str] = []
-    held = threading.Event()
-    first = queue.submit(Job("test", "d"), lambda _: held.wait(10) and None)
+    begun, held = threading.Event(), threading.Event()
+    first = queue.submit(Job("test", "d"), lambda _: begun.set() or (held.wait(60) and None))
+    assert begun.wait(20)
     jobs = [queue.submit(Job("test", "d"), lambda _, name=name: order.append(name)) for name in "abc"]
     queue.move(jobs[2], -1)
     queue.move(jobs[2], -1)
