@@ -204,10 +204,66 @@ def test_size_strength_and_manner_of_the_brush_are_on_keys(look: Look) -> None:
     for key in ("]", "]", "{", "{", "{", "t"):
         page.keyboard.press(key)
     assert page.input_value("#sd-strength") == "70"
-    assert page.input_value("#sd-size") == "3"
+    assert page.inner_text(".sd-field:has(#sd-size) output") == "3 × 3"
     assert page.inner_text("[aria-label='Paint as'] [aria-checked=true]") == "Mean"
     page.mouse.click(*cell_centre(look, 1, 1, "result"))
     until(look, lambda: look.labels().count(1) == 9)
+
+
+def divided(look: Look) -> dict[int, Any]:
+    """The cells that borders run through as the server has them: cell -> labels (side, side)."""
+    import base64
+
+    import numpy as np
+
+    body = look.document["layout"]["divided"]
+    if body is None:
+        return {}
+    cells = np.frombuffer(base64.b64decode(body["cells"]), np.int32).tolist()
+    labels = np.frombuffer(base64.b64decode(body["labels"]), np.int16).reshape(-1, body["side"], body["side"])
+    return dict(zip(cells, labels, strict=True))
+
+
+def test_a_brush_finer_than_a_cell_leaves_a_border_where_it_was_drawn(look: Look) -> None:
+    start_canvas(look)
+    page = look.page
+    page.keyboard.press("2")
+    for _ in range(2):
+        page.keyboard.press("[")
+    assert page.inner_text(".sd-field:has(#sd-size) output") == "¼ cell"
+    page.keyboard.press("]")
+    drag(look, (1, 0.5), (1, 3.5), pane="result")
+    until(look, lambda: sorted(divided(look)) == [5, 6, 7, 8, 9])
+    until(look, lambda: look.document["layout"]["edits"] == 1)
+    middle = divided(look)[7]
+    assert (middle == 1).all(axis=1).tolist() == [4 <= row < 12 for row in range(16)]
+    assert (middle[:4] == 0).all()
+    look.shoot("fine-stroke")
+    second = page.context.new_page()
+    second.goto(page.url)
+    second.wait_for_selector(".sd-swatch")
+    page.reload()
+    page.wait_for_selector(".sd-swatch")
+    page.wait_for_timeout(500)
+    assert sorted(divided(look)) == [5, 6, 7, 8, 9]
+    page.click("[aria-label=Undo]")
+    until(look, lambda: not divided(look))
+    second.close()
+
+
+def test_a_lasso_fills_its_own_outline(look: Look) -> None:
+    start_canvas(look)
+    page = look.page
+    page.keyboard.press("3")
+    page.keyboard.press("l")
+    lasso(look, [(0.75, 0.75), (0.75, 2.25), (2.25, 2.25), (2.25, 0.75)], pane="result")
+    page.click(".sd-tool-options >> text=Fill outline")
+    until(look, lambda: bool(divided(look)))
+    found = divided(look)
+    assert sorted(found) == [6, 7, 8, 11, 13, 16, 17, 18]
+    assert look.labels()[12] == 2
+    assert 0.04 < (found[6] == 2).mean() < 0.09
+    look.shoot("fill-outline")
 
 
 def test_one_finger_paints_and_two_move_the_view_and_take_the_stroke_back(browser: Any, server: Server) -> None:

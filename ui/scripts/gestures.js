@@ -1,13 +1,13 @@
 // What the pointer does on a pane: paint, fill, pick, erase, select, paste, pick a region; panning is left to the viewer.
 
-import { ask, attempt, emit, grid, on, scene, selectSwatch, setTool, state, swatches } from './store.js';
+import { ask, attempt, emit, grid, isFree, on, scene, selectSwatch, setTool, state, swatches } from './store.js';
 import { sendEdit } from './live.js';
 import { beginRegionDrag } from './region.js';
 import { lassoDrag } from './lasso.js';
 import { pasteAt } from './clipboard.js';
 import { selectWhenThere } from './palette-actions.js';
 import { isSelected, pairs, selectedCells } from './selection.js';
-import { abandonStroke, brushDrag, cellAt, clip, rebrush, rectangleDrag } from './strokes.js';
+import { abandonStroke, brushDrag, cellAt, clip, freeDrag, rebrush, rectangleDrag } from './strokes.js';
 import { Fingers } from './touch.js';
 
 export { abandonStroke, stroke } from './strokes.js';
@@ -30,8 +30,10 @@ export function setSpace(held) {
 export function footprint(pane) {
   if (!hover || !grid() || space || !PAINTING.has(state.tool)) return null;
   if (hover.row === null) return null;
-  const side = ['brush', 'erase'].includes(state.tool) ? state.brush : 1;
+  const brush = ['brush', 'erase'].includes(state.tool);
+  const side = brush ? state.brush : 1;
   const colour = ['brush', 'rectangle', 'fill'].includes(state.tool) ? swatches()[state.swatch]?.colour : '#ffffff';
+  if (brush && isFree()) return { round: [hover.x, hover.y], diameter: side, colour, own: hover.pane === pane };
   return { ...clip(hover.row - ((side - 1) >> 1), hover.col - ((side - 1) >> 1), side, side), colour, own: hover.pane === pane };
 }
 
@@ -103,11 +105,12 @@ function beginDrag(pane, isReference, position, event) {
   if (!cell) return picking && isReference && scene() ? click(() => pickPlace(position)) : null;
   if (state.tool === 'paste') return click(() => pasteAt(hover));
   if (picking) return click(() => pickCell(cell, event.shiftKey));
-  if (event.button === PEN_ERASER || state.tool === 'erase') return brushDrag(position, event, true);
+  const draw = isFree() ? freeDrag : brushDrag;
+  if (event.button === PEN_ERASER || state.tool === 'erase') return draw(position, event, true);
   if (!swatches()[state.swatch]) return null;
   if (state.tool === 'fill') return click(() => fillFrom(cell));
   if (state.tool === 'rectangle') return rectangleDrag(cell);
-  return state.tool === 'brush' ? brushDrag(position, event, false) : null;
+  return state.tool === 'brush' ? draw(position, event, false) : null;
 }
 
 /** Bring a cell into the middle, with its neighbours. */

@@ -5,7 +5,7 @@ import { icon } from './icons.js';
 
 const SHEET = [
   ['Tools', [['B', 'Brush'], ['M', 'Rectangle'], ['G', 'Fill connected cells'], ['L', 'Lasso: select cells'], ['I', 'Eyedropper (Alt while painting)'], ['E', 'Erase'], ['R', 'Pick a region'], ['H', 'Move the view (Space while painting)']]],
-  ['Painting', [['[ ]', 'Brush smaller, larger'], ['{ }', 'Strength down, up'], ['T', 'Sampled, mean, texture'], ['1 – 9', 'Select a swatch'], ['Ctrl Z', 'Undo'], ['Ctrl Shift Z', 'Redo'], ['Shift click', 'With the eyedropper: a swatch of one cell']]],
+  ['Painting', [['[ ]', 'Brush smaller, larger; under a cell it leaves true borders'], ['{ }', 'Strength down, up'], ['T', 'Sampled, mean, texture'], ['1 – 9', 'Select a swatch'], ['Ctrl Z', 'Undo'], ['Ctrl Shift Z', 'Redo'], ['Shift click', 'With the eyedropper: a swatch of one cell']]],
   ['Selection', [['Shift drag', 'Add to the selection'], ['Alt drag', 'Take away from it'], ['Ctrl A', 'Select all'], ['Ctrl D', 'Deselect'], ['Ctrl C', 'Copy'], ['Ctrl X', 'Cut'], ['Ctrl V', 'Paste, here or in another document'], ['Del', 'Erase the selection']]],
   ['Palette', [['Drag', 'Around points: select them; on a swatch: reorder'], ['Ctrl click', 'Mark swatches, to merge them'], ['F2', 'Rename'], ['Alt ↑ ↓', 'Move a swatch']]],
   ['View', [['\\', 'Grid on, off'], ['V', 'Side by side, curtain, blink, one alone'], ['X', 'Blink: the other of reference and result'], ['F', 'Fit the region'], ['+ −', 'Zoom'], ['Wheel', 'Zoom at the pointer']]],

@@ -1,6 +1,6 @@
 // Keyboard: one table for what keys do and for the help sheet.
 
-import { emit, grid, scene, selectSwatch, setTool, state } from './store.js';
+import { BRUSHES, emit, grid, scene, selectSwatch, setTool, state } from './store.js';
 import { activeJob, cancelJob } from './live.js';
 import { abandonStroke, setSpace } from './gestures.js';
 import { redoEdit, toggleOverlay, undoEdit } from './painter.js';
@@ -69,7 +69,7 @@ function takeSwatch(index) {
 }
 
 function changeBrush(by) {
-  state.brush = Math.max(1, Math.min(12, state.brush + by));
+  state.brush = BRUSHES[Math.max(0, Math.min(BRUSHES.length - 1, BRUSHES.indexOf(state.brush) + by))];
   emit('brush');
   emit('hover');
   return true;

@@ -19,8 +19,9 @@ export function lassoDrag(start, event) {
       if (!lassoPath()) return;
       setPath(null);
       const chosen = line.length > 2 ? cellsInside(line) : new Set();
+      const kept = line.length > 2 ? line : null;
       if (!chosen.size && how === 'replace') chosen.clear(); // a click beside everything deselects
-      selectCells(chosen, how);
+      selectCells(chosen, how, kept);
     },
     cancel: () => setPath(null),
   };

@@ -152,6 +152,13 @@ function receiveDocument(body, first) {
   emit('result', { isNew: isNew && !first });
 }
 
+/** The cells that borders run through: a map from cell to its side × side labels. */
+function divided(body) {
+  if (!body) return null;
+  const [cells, labels, area] = [decode(body.cells, Int32Array), decode(body.labels, Int16Array), body.side ** 2];
+  return { side: body.side, blocks: new Map([...cells].map((cell, i) => [cell, labels.subarray(i * area, (i + 1) * area)])) };
+}
+
 function receiveLayout(body) {
   if (state.layout && state.layout.version > body.version && state.layout.digest === state.document.grid?.digest) return;
   state.layout = {
@@ -160,6 +167,7 @@ function receiveLayout(body) {
     labels: decode(body.labels, Int16Array),
     edited: decode(body.edited, Uint8Array),
     pending: decode(body.pending, Uint8Array),
+    divided: divided(body.divided),
     edits: body.edits,
     can_undo: body.can_undo,
     can_redo: body.can_redo,

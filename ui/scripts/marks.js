@@ -3,7 +3,7 @@
 import { emit, grid, on, state } from './store.js';
 import { copied, placeOf } from './clipboard.js';
 import { hoverCell } from './gestures.js';
-import { lassoPath, selectedCells } from './selection.js';
+import { lassoOutline, lassoPath, selectedCells } from './selection.js';
 
 let pointed = null; // a cell that the palette points at
 
@@ -14,7 +14,7 @@ on('point-at', (cell) => {
 
 /** Draw all of them; `box` is where the grid lies on the screen: {left, top, cell, width, height}. */
 export function drawMarks(context, pane, box) {
-  const line = lassoPath();
+  const line = lassoPath() ?? lassoOutline();
   const cells = selectedCells();
   if (cells.size) drawOutline(context, box, cells);
   if (line) drawLine(context, line.map(([x, y]) => pane.toScreen(x, y)));

@@ -1,6 +1,6 @@
 // The bar above the panes: what the tool in hand can do, and how the views are shown.
 
-import { ask, attempt, emit, grid, on, scene, state, swatches } from './store.js';
+import { BRUSHES, ask, attempt, emit, grid, on, scene, state, swatches, isFree } from './store.js';
 import { formatArea, h, whole } from './format.js';
 import { icon } from './icons.js';
 import { regionModel, regionPixelSize, setRegion, suggestRegion } from './region.js';
@@ -99,18 +99,51 @@ function brushOptions() {
   if (['brush', 'fill', 'rectangle'].includes(state.tool) && swatch) {
     parts.push(h('span.sd-current', {}, h('span.sd-chip', { style: `background:${swatch.colour}` }), swatch.name));
   }
-  if (['brush', 'erase'].includes(state.tool)) parts.push(range('Size', 'sd-size', 1, 12, 1, state.brush, (value) => `${value} × ${value}`, (value) => { state.brush = value; }));
+  if (['brush', 'erase'].includes(state.tool)) parts.push(sizeRange(), edgeChoice());
   if (['brush', 'fill', 'rectangle'].includes(state.tool)) {
     parts.push(segments('Paint as', [
       ['sample', 'Sampled', 'Each cell takes its own real example of the swatch: varied, like nature'],
       ['mean', 'Mean', 'All cells take the average of the swatch: even'],
       ['texture', 'Texture', 'A connected piece of the original is repeated: keeps its arrangement', !swatch?.texture],
     ], state.mode, (mode) => { state.mode = mode; }));
-    parts.push(range('Strength', 'sd-strength', 5, 100, 5, Math.round(state.strength * 100), (value) => `${value} %`, (value) => { state.strength = value / 100; }));
+    if (state.tool !== 'brush' || !isFree()) parts.push(range('Strength', 'sd-strength', 5, 100, 5, Math.round(state.strength * 100), (value) => `${value} %`, (value) => { state.strength = value / 100; }));
   }
   if (state.tool === 'erase') parts.push(h('span.sd-hint-text', {}, 'Erased cells are left to the model.'));
   if (HINTS[state.tool]) parts.push(h('span.sd-hint-text', {}, HINTS[state.tool]));
   return parts;
+}
+
+const sizeText = (size) => (size < 1 ? (size === 0.25 ? '¼ cell' : '½ cell') : `${size} × ${size}`);
+
+function sizeRange() {
+  const field = range('Size', 'sd-size', 0, BRUSHES.length - 1, 1, BRUSHES.indexOf(state.brush), (index) => sizeText(BRUSHES[index]), (index) => {
+    const before = isFree();
+    state.brush = BRUSHES[index];
+    if (before !== isFree()) edgeShown?.();
+  });
+  field.title = 'Size of the brush in cells ([ and ])';
+  return field;
+}
+
+let edgeShown = null; // shows again what the edge is
+
+/** Whole cells, or true borders; a brush finer than a cell always leaves true borders. */
+function edgeChoice() {
+  const group = segments('Edge', [
+    [false, 'Cells', 'Whole cells, which fade into their neighbours'],
+    [true, 'True', 'The outline stays where it is drawn, through cells'],
+  ], isFree(), (free) => {
+    state.free = free;
+    emit('brush');
+    emit('hover');
+  });
+  group.id = 'sd-edge';
+  edgeShown = () => [...group.children].forEach((button, i) => {
+    button.setAttribute('aria-checked', String(Boolean(i) === isFree()));
+    button.disabled = !i && state.brush < 1;
+  });
+  edgeShown();
+  return group;
 }
 
 function choice(label, values, selected, change) {

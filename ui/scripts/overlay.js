@@ -24,7 +24,7 @@ function labelRaster(stroke) {
   const inks = colours.map(rgb);
   for (let cell = 0; cell < rows * cols; cell += 1) {
     const label = stroke?.cells.has(cell) ? stroke.label : state.layout.labels[cell];
-    if (label < 0) continue;
+    if (label < 0 || state.layout.divided?.blocks.has(cell)) continue;
     const ink = inks[label] ?? [128, 128, 128];
     const strong = state.layout.edited[cell] || stroke?.cells.has(cell);
     const dimmed = state.hoverSwatch !== null && label !== state.hoverSwatch;
@@ -32,6 +32,42 @@ function labelRaster(stroke) {
   }
   context.putImageData(image, 0, 0);
   return raster;
+}
+
+let fine = null; // one pixel a latent, of the cells that borders run through
+let fineKey = '';
+
+/** The cells that borders run through, as a picture whose other cells are empty; null where there is none. */
+function dividedRaster() {
+  const { divided } = state.layout;
+  if (!divided) return null;
+  const colours = swatches().map((swatch) => swatch.colour);
+  const key = `${grid().digest} ${state.layout.version} ${colours.join()} ${state.hoverSwatch}`;
+  if (key === fineKey) return fine;
+  fineKey = key;
+  const { side, blocks } = divided;
+  fine ??= document.createElement('canvas');
+  fine.width = grid().cols * side;
+  fine.height = grid().rows * side;
+  const context = fine.getContext('2d');
+  const inks = colours.map(rgb);
+  for (const [cell, labels] of blocks) {
+    const image = context.createImageData(side, side);
+    labels.forEach((label, i) => label >= 0 && image.data.set([...(inks[label] ?? [128, 128, 128]), state.hoverSwatch !== null && label !== state.hoverSwatch ? 40 : 255], i * 4));
+    context.putImageData(image, (cell % grid().cols) * side, Math.floor(cell / grid().cols) * side);
+  }
+  return fine;
+}
+
+/** One cell that borders run through, over the result. */
+function drawDivided(context, cell, x, y, size) {
+  const { side } = state.layout.divided;
+  const { cols } = grid();
+  context.save();
+  context.globalAlpha = 0.55;
+  context.imageSmoothingEnabled = false;
+  context.drawImage(dividedRaster(), (cell % cols) * side, Math.floor(cell / cols) * side, side, side, x, y, size, size);
+  context.restore();
 }
 
 /** Draw all of it. `options`: {cells: opacity or 0, stroke, hover: {cells box}, pendingOnly} */
@@ -43,14 +79,18 @@ export function drawGrid(context, pane, { opacity, stroke, footprint, pendingOnl
   const box = { left, top, cell, width: cell * facts.cols, height: cell * facts.rows };
   if (opacity > 0) {
     drawCells(context, box, opacity, quantity ?? labelRaster(stroke));
+    const borders = quantity ? null : dividedRaster();
+    if (borders) drawCells(context, box, opacity, borders);
+    if (stroke?.line) drawLine(context, box, stroke, Math.max(opacity, 0.5));
     if (cell >= 7) drawLines(context, box, facts, opacity);
   }
   if (pendingOnly || opacity > 0) drawEdited(context, box, facts, stroke, pendingOnly);
   drawErased(context, box, facts, stroke, opacity > 0 || pendingOnly);
-  if (opacity === 0 && !pendingOnly && stroke) drawStroke(context, box, facts, stroke);
+  if (opacity === 0 && stroke?.line) drawLine(context, box, stroke, 0.7);
+  else if (opacity === 0 && !pendingOnly && stroke) drawStroke(context, box, facts, stroke);
   frame(context, box);
   drawMarks(context, pane, box);
-  if (footprint) drawFootprint(context, box, footprint);
+  if (footprint) drawFootprint(context, box, footprint, pane);
 }
 
 function drawCells(context, box, opacity, cells) {
@@ -87,8 +127,12 @@ function drawEdited(context, box, { cols }, stroke, pendingOnly) {
   if (pendingOnly && cells.size) outline(context, box, cells, cols);
   for (const cell of cells) {
     const label = stroke?.cells.has(cell) ? stroke.label : state.layout.labels[cell];
-    if (label < 0) continue;
     const [x, y] = [box.left + (cell % cols) * box.cell, box.top + Math.floor(cell / cols) * box.cell];
+    if (state.layout.divided?.blocks.has(cell)) { // there the borders are drawn themselves
+      if (pendingOnly) drawDivided(context, cell, x, y, box.cell);
+      continue;
+    }
+    if (label < 0) continue;
     const colour = swatches()[label]?.colour ?? '#808080';
     if (pendingOnly) {
       context.fillStyle = `${colour}8c`;
@@ -150,6 +194,20 @@ function drawErased(context, box, { rows, cols }, stroke, visible) {
   context.restore();
 }
 
+/** A round stroke under way, as it will lie. */
+function drawLine(context, { left, top, cell }, { line: points, width, label }, opacity) {
+  context.save();
+  context.globalAlpha = opacity;
+  context.strokeStyle = label < 0 ? HATCH : swatches()[label]?.colour ?? '#808080';
+  context.lineWidth = width * cell;
+  context.lineCap = context.lineJoin = 'round';
+  context.beginPath();
+  points.forEach(([x, y], i) => (i ? context.lineTo(left + x * cell, top + y * cell) : context.moveTo(left + x * cell, top + y * cell)));
+  if (points.length === 1) context.lineTo(left + points[0][0] * cell + 0.01, top + points[0][1] * cell);
+  context.stroke();
+  context.restore();
+}
+
 function drawStroke(context, box, { cols }, stroke) {
   context.fillStyle = stroke.label < 0 ? `${HATCH}99` : `${swatches()[stroke.label]?.colour ?? '#808080'}b0`;
   for (const cell of stroke.cells) {
@@ -166,7 +224,10 @@ function frame(context, { left, top, width, height }) {
   context.strokeRect(left - 1, top - 1, width + 2, height + 2);
 }
 
-function drawFootprint(context, { left, top, cell }, { row, col, rows, cols, colour }) {
+function drawFootprint(context, box, footprint, pane) {
+  const { left, top, cell } = box;
+  const { row, col, rows, cols, colour } = footprint;
+  if (footprint.round) return drawRound(context, pane.toScreen(...footprint.round), (footprint.diameter * cell) / 2, colour);
   const rect = [left + col * cell, top + row * cell, cols * cell, rows * cell];
   context.lineWidth = 3.5;
   context.strokeStyle = 'rgba(0,0,0,.6)';
@@ -174,6 +235,16 @@ function drawFootprint(context, { left, top, cell }, { row, col, rows, cols, col
   context.lineWidth = 1.75;
   context.strokeStyle = colour ?? '#ffffff';
   context.strokeRect(...rect);
+}
+
+function drawRound(context, [x, y], radius, colour) {
+  for (const [width, style] of [[3.5, 'rgba(0,0,0,.6)'], [1.75, colour ?? '#ffffff']]) {
+    context.lineWidth = width;
+    context.strokeStyle = style;
+    context.beginPath();
+    context.arc(x, y, Math.max(1.5, radius), 0, 2 * Math.PI);
+    context.stroke();
+  }
 }
 
 /** The region being picked: dimmed surroundings, cell lines, corners. */

@@ -17,12 +17,13 @@ export function emit(name, detail) {
 
 export const state = {
   document: null, // as /documents/{id} gives it
-  layout: null, // {labels: Int16Array, edited, pending: Uint8Array, edits, can_undo, can_redo}
+  layout: null, // {labels: Int16Array, edited, pending: Uint8Array, divided: null or {side, blocks: Map}, edits, can_undo, can_redo}
   models: [],
   jobs: new Map(),
   tool: 'pan',
   tab: 'explore', // explore | paint | describe
-  brush: 1, // cells along the side of the brush
+  brush: 1, // cells along the side of the brush; below 1 it is round and paints finer than cells
+  free: false, // whether a brush of whole cells is round too, and leaves its outline where it was drawn
   mode: 'sample',
   strength: 1,
   swatch: 0, // index in the palette
@@ -87,6 +88,12 @@ export function selectSwatch(index) {
   state.swatch = index;
   emit('selection');
 }
+
+/** Sizes of the brush, in cells. */
+export const BRUSHES = [0.25, 0.5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+
+/** Whether brush and eraser paint round strokes with borders of their own, finer than cells. */
+export const isFree = () => state.free || state.brush < 1;
 
 export const grid = () => state.document?.grid ?? null;
 export const swatches = () => state.document?.palette?.swatches ?? [];

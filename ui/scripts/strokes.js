@@ -94,6 +94,53 @@ function flow(own) {
   return own.flow;
 }
 
+/** Level-0 position -> [x, y] in cells. */
+const inCells = ([x, y]) => [(x - grid().origin_l0[0]) / grid().cell_l0, (y - grid().origin_l0[1]) / grid().cell_l0];
+
+/** A round brush, whose outline is a border wherever it runs through cells. */
+export function freeDrag(start, event, erase) {
+  beginStroke(erase);
+  const { swatch, mode, seed } = stroke.edit;
+  const width = Math.max(0.2, isPen(event) ? state.brush * Math.min(1, event.pressure * 1.4) : state.brush);
+  stroke.edit = { ...(erase ? { kind: 'eraseregion' } : { kind: 'paintregion', swatch, mode, seed }), width_cell: width };
+  Object.assign(stroke, { line: [inCells(start)], width, sent: 0 });
+  emit('layout');
+  flowLine(stroke);
+  return {
+    move(position) {
+      if (!stroke?.line) return;
+      const [x, y] = inCells(position);
+      const [a, b] = stroke.line.at(-1);
+      if (Math.hypot(x - a, y - b) < 0.02) return;
+      stroke.line.push([x, y]);
+      stroke.size += 1;
+      emit('layout');
+      flowLine(stroke);
+    },
+    end: commitStroke,
+    cancel: abandonStroke,
+  };
+}
+
+const isPen = (event) => event?.pointerType === 'pen' && event.pressure > 0;
+
+/** As `flow`, of a line: each piece begins where the one before it ended. */
+function flowLine(own) {
+  if (own.flow || own.sent >= own.line.length) return own.flow;
+  const send = async () => {
+    while (!own.over && own.sent < own.line.length) {
+      const piece = own.line.slice(Math.max(0, own.sent - 1));
+      own.sent = own.line.length;
+      await sendEdit({ ...own.edit, lines: [piece.map(([x, y]) => [round(x), round(y)])], stroke: own.id });
+    }
+    own.flow = null;
+  };
+  own.flow = send();
+  return own.flow;
+}
+
+const round = (value) => Math.round(value * 1000) / 1000;
+
 export function rectangleDrag([row, col]) {
   beginStroke(false);
   const cover = ([r, c]) => {
@@ -120,7 +167,7 @@ export function rectangleDrag([row, col]) {
 async function commitStroke() {
   const done = stroke;
   if (!done) return;
-  await flow(done);
+  await (done.line ? flowLine(done) : flow(done));
   if (stroke === done) clear();
 }
 
@@ -133,8 +180,8 @@ function clear() {
 export function abandonStroke() {
   const own = stroke;
   if (!own) return false;
-  const sent = own.flow || own.queue.length < own.cells.size;
-  own.queue = [];
+  const sent = own.flow || (own.line ? own.sent > 0 : own.queue.length < own.cells.size);
+  Object.assign(own, { queue: [], over: true });
   clear();
   if (sent) Promise.resolve(own.flow).then(() => sendEdit({ kind: 'abandon', stroke: own.id }));
   return true;
