@@ -22,7 +22,7 @@ from ..provenance import NOTICE
 from .replacing import replacing
 
 IGNORED = 255
-IGNORE_PX = 20
+IGNORE_PX = 24
 """Band beside borders in which a training should ignore labels, in pixels, on either side."""
 
 MAX_CLASSES = 254

@@ -122,13 +122,13 @@ def test_every_export_gives_what_it_says_and_says_synthetic(look: Look) -> None:
 
     result = read_and_generate(look)
     found: dict[str, bytes] = {}
-    for name in ("image.ome.tif", "labels.png?ignore_px=20", "labels.geojson", "sheet.pdf?with_all=true", "view"):
+    for name in ("image.ome.tif", "labels.png?ignore_px=24", "labels.geojson", "sheet.pdf?with_all=true", "view"):
         look.page.click("#sd-download")
         if not found:
             look.shoot("export-menu")
         found[name] = download(look, f"[data-export='{name}']").read_bytes()
     assert b"SYNTHETIC" in found["image.ome.tif"]
-    labels = np.asarray(Image.open(io.BytesIO(found["labels.png?ignore_px=20"])))
+    labels = np.asarray(Image.open(io.BytesIO(found["labels.png?ignore_px=24"])))
     assert labels.shape == (result["height"], result["width"])
     inner = labels[64::128, 64::128]
     assert (inner.astype(int) - 1).ravel().tolist() == look.labels()

@@ -7,7 +7,7 @@ import { menu } from './menu.js';
 import { openReaderSets } from './reader-sets.js';
 import { saveView } from './snapshot.js';
 
-const IGNORE_PX = 20; // 95 of 100 points of borders come out nearer than this to where they were drawn
+const IGNORE_PX = 24; // 95 of 100 points of borders come out nearer than this to where they were drawn
 
 /** @param {{reference: object, result: object}} panes */
 export function exportMenu(panes) {
