@@ -43,7 +43,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     if arguments.output is not None:
         checked_output(arguments.output, ".html", ".json")
-    began, parts, figures, warnings = time.monotonic(), [], {}, []
+    began, parts, warnings = time.monotonic(), [], []
+    figures: dict[str, float] = {}
     peaks: dict[tuple[str, int], float] = {}
     if not arguments.counted_only:
         for side in arguments.sides:
