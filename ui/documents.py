@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -319,12 +319,12 @@ class Document:
 
 def _joined(before: Piece, piece: Piece) -> Piece | None:
     """A stroke with one more piece; None where they are not of one stroke."""
-    if hasattr(before, "lines") and hasattr(piece, "lines"):
-        if replace(before, lines=piece.lines) != piece:
-            return None
-        (*earlier, last), (first, *later) = before.lines, piece.lines
-        middle = [(*last, *first[1:])] if first[0] == last[-1] else [last, first]
-        return replace(before, lines=(*earlier, *middle, *later))
-    if type(before) is not type(piece) or replace(before, cells=piece.cells) != piece:
+    old, new = cast("Any", before), cast("Any", piece)
+    what = "lines" if hasattr(old, "lines") else "cells"
+    if type(old) is not type(new) or replace(old, **{what: getattr(new, what)}) != new:
         return None
-    return replace(before, cells=(*before.cells, *piece.cells))
+    if what == "cells":
+        return cast("Piece", replace(old, cells=(*old.cells, *new.cells)))
+    (*earlier, last), (first, *later) = old.lines, new.lines
+    middle = [(*last, *first[1:])] if first[0] == last[-1] else [last, first]
+    return cast("Piece", replace(old, lines=(*earlier, *middle, *later)))

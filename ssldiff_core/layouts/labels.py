@@ -23,7 +23,7 @@ def cell_labels(state: GridState, palette: Palette, flat: FlatCells, rows: np.nd
     """(n,) int64: as :func:`state_labels`, of these cells."""
     at = (rows, cols)
     painted = flat.painted(state.painted)[at]
-    return _labels_of(flat.vectors[at][None], flat.valid[at][None], painted[None], palette)[0]
+    return np.asarray(_labels_of(flat.vectors[at][None], flat.valid[at][None], painted[None], palette)[0])
 
 
 def fine_state_labels(state: GridState, palette: Palette, per_cell: int) -> np.ndarray:
