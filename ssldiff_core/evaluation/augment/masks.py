@@ -116,8 +116,8 @@ class MaskPalette:
             latent.
         """
         generator = np.random.default_rng(seed)
-        values, labels = np.unique(self.latents[source], return_inverse=True)
-        labels = labels.reshape(self.latents[source].shape).astype(np.uint8) + np.uint8(1)
+        values, places = np.unique(self.latents[source], return_inverse=True)
+        labels = (places.reshape(self.latents[source].shape) + 1).astype(np.uint8)
         names = tuple(f"{value:03d}" for value in values)
         draw = [self._draw(int(value), generator) for value in values]
         plain = ClassRegions(labels, names, np.zeros((0, 3), np.int64), np.zeros((0, self.dim)), self.cell_lat)
