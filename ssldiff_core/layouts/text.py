@@ -32,8 +32,8 @@ POSITION_WORDS = _word_set(
 )
 FILLER_WORDS = _word_set(
     "a an the of on in at to it is are be there with and or from by some something else one two three few little many "
-    "much only mostly mainly nothing all along down up over its this that picture image scene view aerial photo "
-    "photograph showing shows show large small big very quite more less here lot lots"
+    "much hand towards toward only mostly mainly nothing all along down up over its this that picture image scene view "
+    "aerial photo photograph showing shows show large small big very quite more less here lot lots"
 )
 
 

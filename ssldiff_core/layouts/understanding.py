@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import SettingsError
 from .text import FILLER_WORDS, POSITION_WORDS, Prompt, TextEncoder, Vocabulary, split_words
 
-LEAST_LIKENESS = 0.45
+LEAST_LIKENESS = 0.52
 """Cosine between a phrase without any known name and the nearest known name below which it is not understood."""
 
 
