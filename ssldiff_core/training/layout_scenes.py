@@ -85,7 +85,8 @@ class PieceShelf:
         anchor = ids[generator.integers(len(ids))]
         alike = ids[np.argsort(-(self.means[ids] @ self.means[anchor]))[: int(generator.integers(2, 24))]]
         height, width = self.pieces[anchor][0].shape[:2]
-        alike = np.array([i for i in alike if self.pieces[i][0].shape[:2] == (height, width)])
+        fitting = [i for i in alike if self.pieces[i][0].shape[:2] == (height, width)]
+        alike = np.array(fitting or [anchor])  # pieces of other shapes may lie nearer than the anchor to itself
         rows, cols = np.nonzero(cells)
         row0, col0 = (int(generator.integers(0, side)) for side in (height, width))
         used = []
