@@ -25,12 +25,8 @@ if TYPE_CHECKING:
 DECODE_STRIDE_PX = 128
 """Between the windows in which a patch-trained autoencoder decodes a canvas."""
 
-WHOLE_RUN, DENSE_INTERVAL = (0.0, 1.0), (0.3, 0.8)
-"""Noise levels at which guidance holds where nobody says: in windows all, in ``dense`` those where it pays.
-
-Outside of 0.3 to 0.8 guidance made no image of the shipped models better in similarity, Fréchet distance or seams, and
-it doubles what a step costs (``python -m tests.benchmarks.engines --only quality``).
-"""
+WHOLE_RUN = (0.0, 1.0)
+"""Noise levels at which guidance holds where neither the settings nor, for ``dense``, the model say."""
 
 _STRIDES = {"windowed": 2, "notebook": 4}
 """By engine, the default stride is a window divided by this."""
@@ -66,7 +62,7 @@ def resolve(settings: Settings, model: Model) -> Settings:
     get_family(model.spec.family).check_engine(engine)
     own = NOTEBOOK_GUIDANCE if engine == "notebook" else model.spec.guidance_scale
     scale = own if settings.guidance_scale is None else settings.guidance_scale
-    interval = settings.guidance_interval or (DENSE_INTERVAL if engine == "dense" else WHOLE_RUN)
+    interval = settings.guidance_interval or (model.spec.guidance_interval if engine == "dense" else WHOLE_RUN)
     factor = model.spec.latent_factor
     stride_px = settings.stride_px if engine in _STRIDES else None
     if engine in _STRIDES and stride_px is None:

@@ -25,7 +25,7 @@ class Settings:
         guidance_scale: 1 is off; higher follows the grid more strictly; None takes the model's default, for
             ``notebook`` the authors' 4.
         guidance_interval: lowest and highest noise level, 0 (clean) to 1 (noise), at which guidance holds; None takes
-            the engine's default.
+            all, for ``dense`` the model's default.
         engine: how the canvas is drawn, see :mod:`ssldiff_core.diffusion.engines`; None takes the model's default.
         solver: ``dpm++``, ``ddim`` or ``euler``; in windows ``unipc`` and ``flow`` too. ``notebook`` has its own.
         stride_px: canvas pixels between windows of ``windowed`` and ``notebook``; None takes half and a quarter of a

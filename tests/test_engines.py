@@ -92,10 +92,12 @@ def test_guidance_outside_of_its_interval_is_off():
 
 def test_what_is_left_open_follows_from_the_engine():
     model = load_model("tissue")
-    notebook, dense = (resolve(Settings(engine=engine), model) for engine in ("notebook", "dense"))
+    guided = replace(model, spec=replace(model.spec, guidance_interval=(0.3, 0.8)))
+    notebook, dense = (resolve(Settings(engine=engine), guided) for engine in ("notebook", "dense"))
     assert (notebook.steps, notebook.guidance_scale, notebook.guidance_interval) == (50, 4.0, (0.0, 1.0))
     assert (dense.steps, dense.guidance_scale) == (20, model.spec.guidance_scale)
     assert dense.guidance_interval == (0.3, 0.8)
+    assert resolve(Settings(engine="dense"), model).guidance_interval == (0.0, 1.0)
     told = resolve(Settings(engine="notebook", steps=7, guidance_scale=2.0, guidance_interval=(0.2, 0.9)), model)
     assert (told.steps, told.guidance_scale, told.guidance_interval) == (7, 2.0, (0.2, 0.9))
 

@@ -29,7 +29,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--guidance-interval", type=parse_interval, metavar="LOW,HIGH",
         help="noise levels at which guidance holds, from 0 (clean) to 1 (noise); elsewhere a step costs half "
-        "(dense 0.3,0.8, in windows 0,1)",
+        "(0,1; dense: the model's own)",
     )  # fmt: skip
     group.add_argument("--memory", type=int, metavar="MIB", help="what a network call in windows may take (1024)")
     group.add_argument("--save-latents", type=Path, metavar="FILE", help="the canvas before decoding, .safetensors")

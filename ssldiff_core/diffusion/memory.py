@@ -71,8 +71,8 @@ def keep_freed_pages() -> bool:
     """Let glibc keep the memory of freed tensors instead of giving it back to the system; True where it does.
 
     It maps every tensor above 32 MiB anew, and the system fills its pages with zeros: of a canvas of 4096 px more than
-    a quarter of the time went there, at 1024 px a twentieth. Freed memory stays with the process, so a streamed run, whose
-    memory is to be flat, does not ask for it. Where there is no glibc nothing happens.
+    a quarter of the time went there, at 1024 px a twentieth. Freed memory stays with the process, so a streamed run,
+    whose memory is to be flat, does not ask for it. Where there is no glibc nothing happens.
     """
     if not sys.platform.startswith("linux"):
         return False

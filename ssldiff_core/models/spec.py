@@ -42,6 +42,8 @@ class ModelSpec:
         latent_factor: canvas pixels along a latent.
         latent_channels: channels of a latent.
         guidance_scale: a good default, 1 is off.
+        guidance_interval: lowest and highest noise level at which ``dense`` is guided where nobody says; all of the run
+            unless it was measured that less is no worse.
         licence: of the weights.
         paper: what it follows.
         folder: where its files lie.
@@ -76,6 +78,7 @@ class ModelSpec:
     cells_per_window: int = 1
     latent_rgb: tuple[tuple[float, ...], ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         asked = f"describe the model {self.id!r}"
@@ -202,6 +205,8 @@ def read_model_spec(folder: Path) -> ModelSpec:
     try:
         record: dict[str, Any] = json.loads((folder / SPEC_NAME).read_text(encoding="utf-8"))
         record["pixel_sizes_m"] = tuple(sorted(float(size) for size in record["pixel_sizes_m"]))
+        low, high = record.get("guidance_interval", (0.0, 1.0))
+        record["guidance_interval"] = (float(low), float(high))
         record["latent_rgb"] = tuple(tuple(float(v) for v in row) for row in record.get("latent_rgb", ()))
         record["sources"] = tuple((str(name), str(place)) for name, place in record.get("sources", {}).items())
         return ModelSpec(**record, folder=folder)
