@@ -46,7 +46,8 @@ def draw_reference(spec: ModelSpec) -> NDArray[np.uint8]:
     from ..settings import Settings
 
     model = get_family(spec.family).load_model(spec, torch.device("cpu"), torch.float32)
-    *_, last = generate(reference_grid(spec), Settings(seed=7, steps=REFERENCE_STEPS), model=model)
+    settings = Settings(seed=7, steps=REFERENCE_STEPS, guidance_interval=(0.0, 1.0))  # whatever the model's default is
+    *_, last = generate(reference_grid(spec), settings, model=model)
     assert last.result is not None
     return last.result.image
 
