@@ -5,7 +5,7 @@ The public names below load when they are first used, so ``import ssldiff_core``
     import ssldiff_core as ssldiff
 
     with ssldiff.open_scene("slide.svs") as scene:
-        encoder = ssldiff.load_patch_encoder("tissue-1")
+        encoder = ssldiff.load_patch_encoder("tissue-2")
         for progress in ssldiff.embed_scene(scene, encoder, pixel_size_m=0.5e-6):
             grid = progress.grid
     for step in ssldiff.generate(grid, ssldiff.Settings(seed=1)):

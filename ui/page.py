@@ -144,7 +144,7 @@ def _connect(
     viewer.reused(reuse, None, [*settings[:3], settings[4]], api_visibility="private", **quiet)
     page.load(None, settings[:5], None, js=TELL_SETTINGS)
     for field in settings[:5]:
-        field.change(None, settings[:5], None, js=TELL_SETTINGS)
+        field.change(None, settings[:5], None, js=TELL_SETTINGS)  # type: ignore[attr-defined]  # made by Gradio
     button.click(generate, [document_id, *settings], viewer, js=SHOWN_DOCUMENT, api_name="generate", **quiet)
 
 

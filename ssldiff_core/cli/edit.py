@@ -109,11 +109,11 @@ def _begin(arguments: argparse.Namespace, palette: Palette | None) -> Layout:
 
 def _completed(edit: Edit, palette: Palette | None, seed: int) -> Edit:
     """An edit as spelt in an option, with the command's seed and a swatch's name in place of its letter."""
-    from ..layouts import Blend, Copy, Erase, Fill, Paint, Paste
+    from ..layouts import Blend, Copy, Erase, EraseRegion, Fill, Paint, Paste
 
     if isinstance(edit, Paint | Fill | Blend) and palette is not None:
         edit = replace(edit, swatch=swatch_by_letter(palette, edit.swatch))
-    return edit if isinstance(edit, Copy | Erase | Paste) else replace(edit, seed=seed)
+    return edit if isinstance(edit, Copy | Erase | Paste | EraseRegion) else replace(edit, seed=seed)
 
 
 def _with_history(layout: Layout) -> EmbeddingGrid:

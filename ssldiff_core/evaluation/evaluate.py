@@ -145,7 +145,7 @@ def _feature_names(request: Request, scores: Sequence[ResultScore]) -> tuple[str
         raise SettingsError(
             f"compare {request.generated} with {request.real}", "no features are named",
             "images without a manifest do not say in which space to compare them",
-            "Give --features, for example tissue-1, judge-tissue or inception:FILE",
+            "Give --features, for example tissue-2, judge-tissue or inception:FILE",
         )  # fmt: skip
     judges = [f"judge-{spec.id}" for spec in list_models() if spec.encoder_id in encoders]
     return (*encoders, *(name for name in judges if find_judge(name) is not None))

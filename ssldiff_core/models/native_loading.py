@@ -17,7 +17,7 @@ def load(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Model:
         ModelError: where a part is missing, broken or of another family.
     """
     autoencoder, network = (
-        load_part(spec, name, kind, device, dtype).to(memory_format=torch.channels_last)
+        load_part(spec, name, kind, device, dtype)
         for name, kind in (("autoencoder", NativeAutoencoder), ("denoiser", NativeDenoiser))
     )
     return assemble(spec, autoencoder, network, device, dtype)
@@ -26,6 +26,8 @@ def load(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Model:
 def assemble(
     spec: ModelSpec, autoencoder: NativeAutoencoder, network: NativeDenoiser, device: torch.device, dtype: torch.dtype
 ) -> Model:
-    """A model of networks that are loaded already."""
+    """A model of networks that are loaded already; they are laid out with channels last."""
+    for part in (autoencoder, network):
+        part.to(memory_format=torch.channels_last)
     denoiser, windows = VelocityDenoiser(network, network.radius_lat), NativeWindowDenoiser(network)
     return Model(spec, denoiser, windows, autoencoder, autoencoder.config.latent_rgb, device, dtype)

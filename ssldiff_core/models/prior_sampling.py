@@ -94,7 +94,8 @@ class _Guided:
             away = self._estimate(x, level, *self.told[1])
             shown = away + self.scale * (shown - away)
         length = shown.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-        return shown * (self.length / length).clamp(max=1.0)  # no embedding is longer
+        within: Tensor = shown * (self.length / length).clamp(max=1.0)  # no embedding is longer
+        return within
 
     def _estimate(self, x: Tensor, level: float, tokens: Tensor, valid: Tensor) -> Tensor:
         rows, cols = x.shape[1:3]

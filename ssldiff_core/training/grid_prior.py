@@ -106,7 +106,8 @@ def prior_loss(network: torch.nn.Module, batch: dict[str, Tensor], level: Tensor
     noisy = (1 - t) * clean + t * torch.randn_like(clean)
     told = {name: value for name, value in batch.items() if name != "clean"}
     error = (network(noisy=noisy, noise_level=level, **told).float() - clean).square()
-    return (error / (t.square() + 0.2)).mean()
+    loss: Tensor = (error / (t.square() + 0.2)).mean()
+    return loss
 
 
 def train_grid_prior(

@@ -230,7 +230,7 @@ def test_an_image_is_drawn_by_a_plug_in(plugin: Path, engine: str | None) -> Non
     colour = np.array([0.6, -0.6, 0.0], np.float32)
     geometry = GridGeometry((3, 2), 1e-6)
     grid = EmbeddingGrid(np.tile(colour, (3, 2, 1)), np.ones((3, 2), bool), geometry, "rgb")
-    settings = Settings(steps=4, device="cpu", **({"engine": engine} if engine else {}))
+    settings = Settings(steps=4, guidance_scale=1.0, device="cpu", **({"engine": engine} if engine else {}))
     *_, last = generate(grid, settings)
     assert last.result.manifest.model_id == "flat"
     assert last.result.image.shape == (384, 256, 3)
