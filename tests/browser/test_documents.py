@@ -80,6 +80,8 @@ def test_two_tabs_on_one_document_see_each_others_strokes(look: Look) -> None:
     open_and_read(look)
     other = look.page.context.new_page()
     other.goto(look.page.url)
+    other.wait_for_selector(".sd-swatch", state="attached")
+    other.keyboard.press("b")  # painting keys lead from Explore to Paint
     other.wait_for_selector(".sd-swatch")
     other.wait_for_timeout(500)
     before = other.inner_text(".sd-swatch[data-index='4'] .sd-share")
