@@ -151,8 +151,9 @@ def test_the_demo_scene_and_the_shipped_weights_make_a_new_image(browser: Any, t
         for look in looking(browser, server):
             look.page.click(".sd-card")
             look.page.click("#sd-read")
-            look.page.wait_for_selector(".sd-swatch", timeout=120_000)
-            look.page.keyboard.press("2")
+            look.page.wait_for_selector(".sd-swatch", state="attached", timeout=120_000)
+            look.page.keyboard.press("2")  # a digit leads to Paint
+            look.page.wait_for_selector(".sd-swatch")
             for row in (1, 2, 3, 4):
                 drag(look, (row, 1), (row, 5))
             assert sum(label == 1 for label in look.labels()) >= 20
