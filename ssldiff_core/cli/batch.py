@@ -110,7 +110,8 @@ def run_line(line: str) -> Done:
         except SystemExit as error:  # argparse ends the process where a line is misspelt
             code = error.code if isinstance(error.code, int) else 2
         except Exception as error:  # a fault of ours in one item must not take the others with it
-            code, _ = 3, print(f"{type(error).__name__}: {error}", file=told)
+            code = 3
+            print(f"{type(error).__name__}: {error}", file=told)
     facts = None
     with contextlib.suppress(ValueError):
         facts = json.loads(said.getvalue())

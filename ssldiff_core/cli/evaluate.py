@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,15 +83,22 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         training=arguments.training if arguments.memorisation else None, memorisation=arguments.memorisation,
         command=_command(),
     )  # fmt: skip
-    with console.progress("evaluating", "patch") as bar:
-
-        def progress(what: str, count: int) -> None:
-            bar.set_description(what)
-            bar.update(count)
-
+    with _progress(console, "evaluating", "patch") as progress:
         report = evaluate(request, progress)
     tell(report, arguments.output, console)
     return 0
+
+
+@contextmanager
+def _progress(console: Console, what: str, unit: str) -> Iterator[Callable[[str, int], None]]:
+    """A bar that is told what is being done, and how many more of it are."""
+    with console.progress(what, unit) as bar:
+
+        def progress(doing: str, count: int) -> None:
+            bar.set_description(doing)
+            bar.update(count)
+
+        yield progress
 
 
 def _run_painting(arguments: argparse.Namespace, console: Console) -> int:
@@ -99,12 +108,7 @@ def _run_painting(arguments: argparse.Namespace, console: Console) -> int:
         str(arguments.generated), arguments.real, arguments.scene_pixel_size, arguments.painting, seed=arguments.seed,
         device=arguments.device, command=_command(),
     )  # fmt: skip
-    with console.progress("painting", "image") as bar:
-
-        def progress(what: str, count: int) -> None:
-            bar.set_description(what)
-            bar.update(count)
-
+    with _progress(console, "painting", "image") as progress:
         report = evaluate_painting(request, progress)
     tell(report, arguments.output, console)
     return 0

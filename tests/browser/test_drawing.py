@@ -79,7 +79,7 @@ def test_bookmarked_regions_are_varied_in_one_job_behind_a_queue(look: Look) -> 
     page.wait_for_selector(".sd-bookmark")
     page.click("#sd-read")
     page.wait_for_selector(".sd-swatch", state="attached")
-    set_steps(look, 4)
+    set_steps(look, 40)  # enough that the second job waits behind the first
     page.click("[data-count='2']")
     page.click("#sd-vary-all")
     page.click("#sd-vary-all")

@@ -85,8 +85,9 @@ def test_both_panes_show_the_same_place_at_the_same_scale(look: Look) -> None:
 def test_generate_without_a_grid_says_what_to_do(look: Look) -> None:
     look.page.click("[data-scene]:has-text('areas')")
     look.page.wait_for_selector("#sd-read")
-    look.page.click("#sd-generate")
-    assert "Read a region first" in look.page.wait_for_selector(".sd-notice").inner_text()
+    button = look.page.wait_for_selector("#sd-generate[disabled][title]")
+    assert "Read a region first" in button.get_attribute("title")
+    assert "read it" in look.page.inner_text("#sd-panel-explore [aria-current='step']")
 
 
 def test_swatches_are_renamed_and_the_help_sheet_opens(look: Look) -> None:

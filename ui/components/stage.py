@@ -30,9 +30,6 @@ def palette() -> gr.HTML:
 
 
 def ways() -> gr.HTML:
-    """What stands in the palette's place while a scene is explored, or an image described."""
-    panels = "".join(
-        f'<section class="sd-panel" id="sd-panel-{name}" role="tabpanel" aria-labelledby="sd-tab-{name}"></section>'
-        for name in ("explore", "describe")
-    )
-    return shell(panels, "explore", "ways")
+    """What stands in the palette's place while a scene is explored."""
+    place = 'class="sd-panel" id="sd-panel-explore" role="tabpanel" aria-labelledby="sd-tab-explore"'
+    return shell(f"<section {place}></section>", "explore", "ways")

@@ -93,7 +93,10 @@ export function mountAnew(host) {
     const wanted = plan();
     const button = document.querySelector('#sd-generate');
     if (button && button.textContent !== wanted.text) button.textContent = wanted.text;
-    if (button) button.disabled = !grid();
+    if (button) {
+      button.disabled = !grid();
+      button.title = grid() ? '' : 'Read a region first: an image is drawn from a grid';
+    }
     other.hidden = !wanted.goesOn || Boolean(activeJob('generate'));
   };
   for (const name of ['wish', 'layout', 'document', 'result', 'jobs', 'virtual']) on(name, show);

@@ -1,7 +1,6 @@
 // The panel of the tab Explore: what to do next on the way from a scene to its variations.
 
 import { currentResult, emit, grid, on, scene, state } from './store.js';
-import { available, mountDescribe } from './describe.js';
 import { mountBookmarks } from './bookmarks.js';
 import { settingsNow } from './draw.js';
 import { useSettings } from './history.js';
@@ -28,8 +27,6 @@ export function mount(element) {
   };
   for (const name of ['document', 'result', 'jobs']) on(name, show);
   show();
-  const describe = element.querySelector('#sd-panel-describe');
-  if (available) mountDescribe(describe);
 }
 
 const CLOSENESS = [[100, 'Free', 'From the grid alone: the same layout, drawn anew'], [70, 'Loose', 'Large shapes of the reference stay'], [45, 'Near', 'Most of the reference stays, details change']];

@@ -21,7 +21,7 @@ export const state = {
   models: [],
   jobs: new Map(),
   tool: 'pan',
-  tab: 'explore', // explore | paint | describe
+  tab: 'explore', // explore | paint
   brush: 1, // cells along the side of the brush; below 1 it is round and paints finer than cells
   free: false, // whether a brush of whole cells is round too, and leaves its outline where it was drawn
   mode: 'sample',

@@ -1,13 +1,11 @@
-// Three ways to work on one document: explore a scene, paint its grid, describe it. The tabs change the side panel and the tools at hand.
+// Two ways to work on one document: explore a scene, paint its grid. The tabs change the side panel and the tools at hand.
 
 import { emit, grid, on, scene, setTool, state } from './store.js';
-import { available as canDescribe } from './describe.js';
 import { h } from './format.js';
 
 const TABS = [
   ['explore', 'Explore', 'Open a scene, pick a region, draw variations of it'],
   ['paint', 'Paint', 'Paint on the grid with the palette'],
-  ...(canDescribe ? [['describe', 'Describe', 'Say in a sentence what the image shall show']] : []),
 ];
 const PAINT_TOOLS = new Set(['brush', 'rectangle', 'lasso', 'fill', 'pick', 'erase', 'paste']);
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
