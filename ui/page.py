@@ -54,7 +54,7 @@ _sequence = itertools.count(1)
 
 
 def page_head() -> str:
-    """Styles and the viewer's library, all from this server."""
+    """Styles, and what the page's scripts will want, all from this server."""
     base = f"static/{static_version()}/styles"
     links = "".join(f'<link rel="stylesheet" href="{base}/{name}.css">' for name in STYLES)
     scripts = sorted(path.name for path in Path(__file__).parent.glob("scripts/*.js") if path.name not in ALONE)
@@ -64,7 +64,7 @@ def page_head() -> str:
     icon = Path(__file__).parent.joinpath("styles", "mark.svg").name
     return (
         f'<link rel="icon" type="image/svg+xml" href="{base}/{icon}">{links}'
-        '<script src="vendor/openseadragon/openseadragon.min.js"></script>'
+        '<link rel="preload" as="script" href="vendor/openseadragon/openseadragon.min.js">'
     )
 
 

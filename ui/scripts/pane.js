@@ -14,6 +14,20 @@ function tileSource(sceneId, version, width, height) {
   };
 }
 
+let library = null;
+
+/** Run the viewer's library, once. A pane made before it is there would leave the page empty, so whoever makes panes waits for it. */
+export function loadOpenSeadragon() {
+  library ??= new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    script.src = url('vendor/openseadragon/openseadragon.min.js');
+    script.addEventListener('load', resolve);
+    script.addEventListener('error', () => reject(new Error('OpenSeadragon did not load')));
+    document.head.append(script);
+  });
+  return library;
+}
+
 export class Pane {
   /** @param {HTMLElement} host  @param {{name: string, minimap: boolean, draw: (context, pane) => void}} options */
   constructor(host, { name, minimap, draw }) {

@@ -7,7 +7,7 @@ import { icon } from './icons.js';
 import { drawGrid, drawRegion } from './overlay.js';
 import { attachGestures, footprint, spaceHeld, stroke } from './gestures.js';
 import { regionCell } from './region.js';
-import { Pane, synchronise } from './pane.js';
+import { loadOpenSeadragon, Pane, synchronise } from './pane.js';
 import { mountCompare } from './compare.js';
 import { mountOptions } from './options.js';
 import { mountStart } from './start.js';
@@ -26,6 +26,7 @@ let result = null;
 
 /** @param {HTMLElement} element  @param {{trigger: Function, props: object, watch: Function}} gradio */
 export async function mount(element, { trigger, props, watch }) {
+  await loadOpenSeadragon();
   const stage = build(element);
   setOpenedHandler((id) => trigger('opened', { document: id }));
   watch('value', () => receiveValue(props.value));
