@@ -54,6 +54,7 @@ export async function mount(element, { trigger, props, watch }) {
 async function receiveValue(value) {
   const news = typeof value === 'string' && value ? JSON.parse(value) : null;
   if (!news) return;
+  await initialise(); // a document is shown with the models that could draw it
   if (news.error) notify(news.error);
   if (news.asks) askThenGenerate();
   if (news.document && !state.document && !/document=/.test(location.hash)) await openDocument(news.document);
