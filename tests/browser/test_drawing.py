@@ -79,14 +79,14 @@ def test_bookmarked_regions_are_varied_in_one_job_behind_a_queue(look: Look) -> 
     page.wait_for_selector(".sd-bookmark")
     page.click("#sd-read")
     page.wait_for_selector(".sd-swatch", state="attached")
-    set_steps(look, 40)  # enough that the second job waits behind the first
-    page.click("[data-count='2']")
+    set_steps(look, 100)  # enough that the second job waits behind the first
+    page.click("[data-count='9']")
     page.click("#sd-vary-all")
     page.click("#sd-vary-all")
     page.wait_for_selector(".sd-queue li")
     page.click("#sd-clear-queue")
     page.wait_for_selector(".sd-queue", state="hidden")
-    cards(look, 2)
+    cards(look, 9)
     assert len(look.document["bookmarks"]) == 1
 
 
