@@ -41,15 +41,24 @@ class Quality:
     embeddings: NDArray[np.float32]
     seams: NDArray[np.float64]
 
+    @property
+    def images(self) -> int:
+        return len(self.seams)
+
+    def of_first(self, images: int) -> Quality:
+        """That of the first images alone, to stand beside a row that has no more."""
+        cells = len(self.similarity) // self.images * images
+        return Quality(self.seconds[:images], self.similarity[:cells], self.embeddings[:cells], self.seams[:images])
+
     def frechet(self, real: NDArray[np.float32]) -> float:
         """To real patches, in the space of the patch encoder."""
         return frechet_distance(self.embeddings, real)
 
     def frechet_ratio_interval(
-        self, other: Quality, real: NDArray[np.float32], images: int, draws: int = 200
+        self, other: Quality, real: NDArray[np.float32], draws: int = 200
     ) -> tuple[float, float]:
         """The middle 95 % of this distance over another's, images resampled in pairs."""
-        generator, ratios = np.random.default_rng(0), []
+        generator, ratios, images = np.random.default_rng(0), [], self.images
         mine, others = (found.embeddings.reshape(images, -1, found.embeddings.shape[-1]) for found in (self, other))
         for _ in range(draws):
             chosen = generator.integers(0, images, images)

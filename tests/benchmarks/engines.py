@@ -28,13 +28,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ssldiff_core import EmbeddingGrid, ModelSpec
+from ssldiff_core import ModelSpec
 from ssldiff_core.embeddings.encoder import load_patch_encoder
 from ssldiff_core.models.catalogue import get_model_spec
 from ssldiff_core.models.placement import choose_device, choose_dtype
 
 from .engine_quality import Quality, bootstrap_of_mean, demo_grids, held_out, measure_quality
-from .engine_rows import engine_rows, more_rows
+from .engine_rows import FEW, FEW_IMAGES, engine_rows, more_rows
 from .engine_scale import edit_fractions, measure_pace, measure_regions, streamed_rss_mib
 from .engine_speed import speedups, time_engines, time_golden
 from .report import report
@@ -52,26 +52,25 @@ def compare(arguments: argparse.Namespace, spec: ModelSpec) -> Figures:
     rows = engine_rows(spec) | ({} if arguments.quick else more_rows(spec))
     store = None if arguments.work is None else arguments.work / "images"
     grids = grids[: arguments.images]
-    found = {name: measure_quality(grids, settings, encoder, store) for name, settings in rows.items()}
+    seen = {name: grids[: FEW_IMAGES if name in FEW else None] for name in rows}
+    found = {name: measure_quality(seen[name], settings, encoder, store) for name, settings in rows.items()}
     figures: Figures = {"quality_images": float(len(grids)), "quality_cells": float(grids[0].valid.size * len(grids))}
     if real is not None:
         figures["frechet_real_patches"] = float(len(real))
     for name, quality in found.items():
-        figures |= quality_figures(name, quality, found["notebook"], grids, real)
+        figures |= quality_figures(name, quality, found["notebook"].of_first(quality.images), real)
     return figures
 
 
-def quality_figures(
-    name: str, quality: Quality, yardstick: Quality, grids: list[EmbeddingGrid], real: np.ndarray | None
-) -> Figures:
+def quality_figures(name: str, quality: Quality, yardstick: Quality, real: np.ndarray | None) -> Figures:
     """The figures of one row; the intervals resample images, since cells of one image are alike."""
-    figures: Figures = {f"{name}_similarity": float(quality.similarity.mean())}
+    figures: Figures = {f"{name}_similarity": float(quality.similarity.mean()), f"{name}_images": float(quality.images)}
     figures[f"{name}_seam"] = float(quality.seams.mean())
     if real is not None:
         figures[f"{name}_frechet"] = quality.frechet(real)
     if name == "notebook":
         return figures
-    by_image = (yardstick.similarity - quality.similarity).reshape(len(grids), -1).mean(axis=1)
+    by_image = (yardstick.similarity - quality.similarity).reshape(quality.images, -1).mean(axis=1)
     pairs = {"similarity_loss": by_image, "seam_loss": quality.seams - yardstick.seams}
     for kind, values in pairs.items():
         low, high = bootstrap_of_mean(values)
@@ -80,7 +79,7 @@ def quality_figures(
     figures[f"{name}_seam_ratio"] = float(quality.seams.mean() / yardstick.seams.mean())
     if real is not None:
         figures[f"{name}_frechet_ratio"] = quality.frechet(real) / yardstick.frechet(real)
-        low, high = quality.frechet_ratio_interval(yardstick, real, len(grids))
+        low, high = quality.frechet_ratio_interval(yardstick, real)
         figures[f"{name}_frechet_ratio_95"] = f"{low:.3f} … {high:.3f}"
     return figures
 
