@@ -34,7 +34,7 @@ from ssldiff_core.models.catalogue import get_model_spec
 from ssldiff_core.models.placement import choose_device, choose_dtype
 
 from .engine_quality import Quality, bootstrap_of_mean, demo_grids, held_out, measure_quality
-from .engine_rows import FEW, FEW_IMAGES, engine_rows, more_rows
+from .engine_rows import FEW_IMAGES, engine_rows, more_rows
 from .engine_scale import edit_fractions, measure_pace, measure_regions, streamed_rss_mib
 from .engine_speed import speedups, time_engines, time_golden
 from .report import report
@@ -52,13 +52,13 @@ def compare(arguments: argparse.Namespace, spec: ModelSpec) -> Figures:
     rows = engine_rows(spec) | ({} if arguments.quick else more_rows(spec))
     store = None if arguments.work is None else arguments.work / "images"
     grids = grids[: arguments.images]
-    seen = {name: grids[: FEW_IMAGES if name in FEW else None] for name in rows}
+    seen = {name: grids[: FEW_IMAGES.get(name, len(grids))] for name in rows}
     found = {name: measure_quality(seen[name], settings, encoder, store) for name, settings in rows.items()}
     figures: Figures = {"quality_images": float(len(grids)), "quality_cells": float(grids[0].valid.size * len(grids))}
     if real is not None:
         figures["frechet_real_patches"] = float(len(real))
     for name, quality in found.items():
-        figures |= quality_figures(name, quality, found["notebook"].of_first(quality.images), real)
+        figures |= quality_figures(name, quality, found["notebook"], real)
     return figures
 
 
@@ -70,6 +70,8 @@ def quality_figures(name: str, quality: Quality, yardstick: Quality, real: np.nd
         figures[f"{name}_frechet"] = quality.frechet(real)
     if name == "notebook":
         return figures
+    both = min(quality.images, yardstick.images)
+    quality, yardstick = quality.of_first(both), yardstick.of_first(both)
     by_image = (yardstick.similarity - quality.similarity).reshape(quality.images, -1).mean(axis=1)
     pairs = {"similarity_loss": by_image, "seam_loss": quality.seams - yardstick.seams}
     for kind, values in pairs.items():

@@ -149,7 +149,6 @@ def test_the_decode_is_the_authors(model, golden: Path) -> None:
     assert equal_share(image, wanted["image"]) >= 0.998
 
 
-@pytest.mark.slow
 def test_a_whole_run_of_2_by_2_cells_is_the_authors(model, golden: Path) -> None:
     wanted = load_file(golden / "expected_2x2.safetensors")
     *_, last = NotebookEngine().run(model.denoiser(), make_field(wanted["grid"].numpy()), GeneratorNoise(4321))
