@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..models.native import NativeAutoencoder
-from ..models.placement import choose_device
+from ..models.placement import choose_device, training_autocast
 from .data import CropSampler, TrainingImage
 from .run import Budget, TrainingRun
 
@@ -50,7 +50,7 @@ def measure_latents(model: NativeAutoencoder, sampler: CropSampler, device: torc
     raws, colours = [], []
     for _ in range(batches):
         pixels = to_pixels(sampler.sample(16), device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with training_autocast(device):
             raw = model.encode_raw(pixels).float()
         raws.append(raw.permute(0, 2, 3, 1).reshape(-1, raw.shape[1]))
         colours.append(F.avg_pool2d(pixels, 8).permute(0, 2, 3, 1).reshape(-1, 3))
@@ -72,7 +72,7 @@ def psnr(model: NativeAutoencoder, images: list[TrainingImage], device: torch.de
         height, width = (min(crop_px, side) // 8 * 8 for side in image.pixels.shape[:2])
         row, col = (image.pixels.shape[0] - height) // 2, (image.pixels.shape[1] - width) // 2
         pixels = to_pixels(np.ascontiguousarray(image.pixels[None, row : row + height, col : col + width]), device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with training_autocast(device):
             estimate = model.decode(model.encode(pixels)).clamp(-1, 1)
         values.append(-10 * np.log10(max(1e-10, ((estimate.float() - pixels) / 2).square().mean().item())))
     return float(np.mean(values))

@@ -20,7 +20,7 @@ from ..embeddings.grid import EmbeddingGrid
 from ..errors import SettingsError
 from ..geometry import CELL_PX, Box
 from ..models.native import NativeAutoencoder, NativeDenoiser
-from ..models.placement import choose_device
+from ..models.placement import choose_device, training_autocast
 from ..scenes import Scene
 from .autoencoder import to_pixels
 from .data import TrainingImage
@@ -65,7 +65,7 @@ class Pairs:
 @torch.no_grad()
 def _latents(autoencoder: NativeAutoencoder, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
     """Pixels (h, w, 3) uint8 -> standardised latents (c, h / 8, w / 8)."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with training_autocast(torch.device("cpu")):
         latents = autoencoder.encode(to_pixels(pixels[None], torch.device("cpu")))[0]
     return latents.numpy().astype(np.float16)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..diffusion.field import interpolate_field
 from ..geometry import CELL_PX, LATENT_FACTOR
 from ..models.native import NativeAutoencoder, NativeDenoiser
-from ..models.placement import choose_device
+from ..models.placement import choose_device, training_autocast
 from .autoencoder import to_pixels
 from .data import TrainingImage, dihedral, sample_weights
 from .patch_encoder import encode_patches, patches_on_lattice
@@ -81,7 +81,7 @@ def cache_images(
             if min(height, width) < CELL_PX:
                 continue
             pixels = pixels[:height, :width]
-            with torch.autocast("cpu", torch.bfloat16):
+            with training_autocast(torch.device("cpu")):
                 latents = autoencoder.encode(to_pixels(pixels[None], torch.device("cpu")))[0]
             patches = patches_on_lattice(pixels, LATTICE_PX)
             flat = np.ascontiguousarray(patches.reshape(-1, CELL_PX, CELL_PX, 3))

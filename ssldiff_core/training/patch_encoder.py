@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..geometry import CELL_PX
-from ..models.placement import choose_device
+from ..models.placement import choose_device, training_autocast
 from .autoencoder import to_pixels
 from .data import CropSampler, TrainingImage
 from .run import Budget, TrainingRun
@@ -112,7 +112,7 @@ def encode_patches(encoder: nn.Module, patches: NDArray[np.uint8], batch: int = 
     parts = []
     for start in range(0, len(patches), batch):
         pixels = to_pixels(patches[start : start + batch], device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16):
+        with training_autocast(device):
             parts.append(encoder(pixels).float().cpu().numpy())
     return np.concatenate(parts)
 

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..models.placement import training_autocast
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -89,7 +91,7 @@ class TrainingRun:
             factor = self._lr_factor(done)
             for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
                 group["lr"] = lr * factor
-            with torch.autocast(self.device.type, torch.bfloat16):
+            with training_autocast(self.device):
                 loss = loss_of(self.step)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
