@@ -5,6 +5,7 @@ of progress.
 from __future__ import annotations
 
 import copy
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..models.placement import training_autocast
+from ..models.placement import choose_dtype, training_autocast
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,18 @@ class Budget:
     decay_share: float = 0.5
 
 
+def orthogonalise_in_float32() -> None:
+    """Let timm's Muon multiply in float32 from now on in this process.
+
+    It always takes bfloat16 and has no option for it; on a processor without it that takes most of a step's time.
+    """
+    from timm.optim import muon
+
+    own = muon.zeropower_via_newtonschulz
+    if not isinstance(own, functools.partial):
+        muon.zeropower_via_newtonschulz = functools.partial(own, dtype=torch.float32)
+
+
 class TrainingRun:
     """Trains one module until its budget is spent; resumes from ``folder / checkpoint.pt`` where that exists.
 
@@ -48,6 +61,8 @@ class TrainingRun:
     ) -> None:  # fmt: skip
         from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
 
+        if optimizer == "muon" and choose_dtype(device) is not torch.bfloat16:
+            orthogonalise_in_float32()
         self.module = module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.folder, self.budget, self.device, self.ema_decay = folder, budget, device, ema_decay
         self.average = copy.deepcopy(self.module).eval().requires_grad_(False)
