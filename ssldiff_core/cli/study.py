@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import study_memory, study_patches, study_robustness, study_slides
+from . import study_memory, study_patches, study_representations, study_robustness, study_slides
 from .arguments import Commands
 
 _DESCRIPTION = """\
@@ -13,6 +13,7 @@ _EPILOG = """\
 examples:
   ssldiff study patches uc_merced --data data -o patches-uc_merced
   ssldiff study patches eurosat --data data -o patches-eurosat --cnn
+  ssldiff study representations uc_merced --data data -o representations
   ssldiff study robustness patches --pixel-size 0.5um --predictor model.onnx -o robust
   ssldiff study slides composed --data data -o slides-composed"""
 
@@ -26,5 +27,5 @@ def add_command(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     studies = parser.add_subparsers(title="studies", dest="study", metavar="STUDY", required=True)
-    for module in (study_memory, study_patches, study_robustness, study_slides):
+    for module in (study_memory, study_patches, study_representations, study_robustness, study_slides):
         module.add_command(studies)

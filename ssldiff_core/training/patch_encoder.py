@@ -91,15 +91,17 @@ def missed_share(thumbnails: Tensor, pixels: Tensor) -> Tensor:
 
 
 def train_patch_encoder(
-    images: list[TrainingImage], folder: Path, *, minutes: float, seed: int = 0, pairs: int = 64, lr: float = 2e-3,
-    device: str = "auto",
+    images: list[TrainingImage], folder: Path, *, minutes: float, steps: int = 0, seed: int = 0, pairs: int = 64,
+    lr: float = 2e-3, device: str = "auto",
 ) -> nn.Module:  # fmt: skip
-    """Trains for ``minutes`` and returns the averaged timm network, without its heads."""
+    """Trains for ``minutes``, at most ``steps`` where that is not 0; returns the averaged timm network without its
+    heads.
+    """
     torch.manual_seed(seed)
     chosen = choose_device(device)
     network = PatchEncoderNetwork()
     sampler = CropSampler(images, CELL_PX + SHIFT_PX, seed)
-    run = TrainingRun(network, folder, Budget(minutes, lr=lr), device=chosen, ema_decay=0.99)
+    run = TrainingRun(network, folder, Budget(minutes, steps, lr=lr), device=chosen, ema_decay=0.99)
     run.fit(PatchEncoderObjective(network, sampler, pairs, chosen))
     average: PatchEncoderNetwork = run.average
     return average.encoder
