@@ -97,6 +97,7 @@ class GridPriorNetwork(ModelMixin, ConfigMixin):
     Args:
         dim: length of an embedding.
         text_dim: length of a phrase's embedding.
+        phrase_dim: principal directions of the phrases that are read, see :meth:`set_phrase_space`.
         width: of a cell's token.
         depth: blocks.
         heads: of the attention.
@@ -106,13 +107,15 @@ class GridPriorNetwork(ModelMixin, ConfigMixin):
 
     @register_to_config
     def __init__(
-        self, dim: int = 128, text_dim: int = 384, width: int = 256, depth: int = 4, heads: int = 4, hidden: int = 512,
-        pixel_size_reference_m: float = 0.3,
+        self, dim: int = 128, text_dim: int = 384, phrase_dim: int = 128, width: int = 256, depth: int = 4,
+        heads: int = 4, hidden: int = 512, pixel_size_reference_m: float = 0.3,
     ) -> None:  # fmt: skip
         super().__init__()
         self.from_cell = nn.Linear(2 * dim + 1, width)
         self.from_place = nn.Linear(2 + 4 * _WAVES, width)
-        self.from_phrase = nn.Linear(text_dim, width)
+        self.register_buffer("phrase_mean", torch.zeros(text_dim))
+        self.register_buffer("phrase_map", torch.eye(text_dim, phrase_dim) * text_dim**0.5)
+        self.from_phrase = nn.Linear(phrase_dim, width)
         self.null_phrase = nn.Parameter(torch.randn(width) * 0.5)
         self.from_facts = nn.Sequential(nn.Linear(32, width), nn.SiLU())
         self.modulate = nn.Linear(width, 6 * width)
@@ -121,6 +124,24 @@ class GridPriorNetwork(ModelMixin, ConfigMixin):
         self.blocks = nn.ModuleList(PriorBlock(width, heads, hidden) for _ in range(depth))
         self.to_cell = nn.Linear(width, dim)
         self.register_buffer("frequencies", torch.exp(torch.linspace(0.0, 4.0, 8)), persistent=False)
+
+    @torch.no_grad()
+    def set_phrase_space(self, phrases: Tensor) -> None:
+        """Look at phrases in their own principal directions, each of unit variance.
+
+        "Trees on the left" and "trees on the right" differ in a few directions of little variance; without this the
+        network has to find them first, which takes it most of a training.
+
+        Args:
+            phrases: (n, text_dim) unit vectors of captions, n well above ``phrase_dim``.
+        """
+        mean = phrases.mean(dim=0)
+        _, spread, directions = torch.linalg.svd((phrases - mean).double(), full_matrices=False)
+        count = self.phrase_map.shape[1]
+        deviation = spread[:count] / len(phrases) ** 0.5
+        floor = deviation[-1]  # directions beyond what is kept would be noise: the last ones are not blown up further
+        self.phrase_mean.copy_(mean)
+        self.phrase_map.copy_((directions[:count] / (deviation.square() + floor.square()).sqrt()[:, None]).T)
 
     def forward(
         self, noisy: Tensor, noise_level: Tensor, phrases: Tensor, phrase_valid: Tensor, known: Tensor,
@@ -159,8 +180,7 @@ class GridPriorNetwork(ModelMixin, ConfigMixin):
 
     def _tokens(self, phrases: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Phrases (n, tokens + 1, width), the last one the null phrase, and which may be read (n, 1, 1, tokens + 1)."""
-        scaled = phrases.to(self.null_phrase.dtype) * phrases.shape[-1] ** 0.5
-        tokens = self.from_phrase(scaled)
+        tokens = self.from_phrase((phrases.to(self.null_phrase.dtype) - self.phrase_mean) @ self.phrase_map)
         null = self.null_phrase.expand(len(tokens), 1, -1)
         readable = torch.cat([valid, valid.new_ones(len(valid), 1)], dim=1)
         return torch.cat([tokens, null], dim=1), readable[:, None, None]

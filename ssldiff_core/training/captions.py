@@ -6,7 +6,6 @@ in the outer quarter of what the concept shows. Some captions leave things out, 
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,20 +15,43 @@ from numpy.typing import NDArray
 from .concepts import Concept
 
 POSITIONS: dict[str, tuple[str, ...]] = {
-    "left": ("on the left", "to the left", "on the left side", "in the left half", "at the left edge", "left"),
-    "right": ("on the right", "to the right", "on the right side", "in the right half", "at the right edge", "right"),
-    "top": ("at the top", "in the upper half", "along the top", "above", "in the upper part", "in the north"),
-    "bottom": ("at the bottom", "in the lower half", "along the bottom", "below", "in the lower part", "in the south"),
-    "top left": ("in the top left corner", "at the top left", "in the upper left", "top left"),
-    "top right": ("in the top right corner", "at the top right", "in the upper right", "top right"),
-    "bottom left": ("in the bottom left corner", "at the bottom left", "in the lower left", "bottom left"),
-    "bottom right": ("in the bottom right corner", "at the bottom right", "in the lower right", "bottom right"),
-    "centre": ("in the centre", "in the middle", "in the center", "at the centre", "surrounded by something else"),
+    "left": ("on the left", "to the left", "on the left side", "in the left half", "at the left edge", "left",
+             "in the west", "in the left part of the picture", "over the whole left"),
+    "right": ("on the right", "to the right", "on the right side", "in the right half", "at the right edge", "right",
+              "in the east", "in the right part of the picture", "over the whole right"),
+    "top": ("at the top", "in the upper half", "along the top", "above", "in the upper part", "in the north",
+            "at the upper edge", "over the whole top"),
+    "bottom": ("at the bottom", "in the lower half", "along the bottom", "below", "in the lower part", "in the south",
+               "at the lower edge", "over the whole bottom"),
+    "top left": ("in the top left corner", "at the top left", "in the upper left", "top left", "in the north west",
+                 "in the top left part"),
+    "top right": ("in the top right corner", "at the top right", "in the upper right", "top right", "in the north east",
+                  "in the top right part"),
+    "bottom left": ("in the bottom left corner", "at the bottom left", "in the lower left", "bottom left",
+                    "in the south west", "in the bottom left part"),
+    "bottom right": ("in the bottom right corner", "at the bottom right", "in the lower right", "bottom right",
+                     "in the south east", "in the bottom right part"),
+    "centre": ("in the centre", "in the middle", "in the center", "at the centre", "in the very middle",
+               "in the central part"),
     "column": ("through the middle from top to bottom", "running down the middle", "vertically through the middle"),
     "row": ("through the middle from left to right", "running across the middle", "horizontally across the middle"),
-    "border": ("around the edge", "along the border", "all around", "around it", "surrounding it", "on all sides"),
+    "border": ("around the edge", "along the border", "all around", "around it", "surrounding it", "on all sides",
+               "at the edges", "around the outside"),
     "scattered": ("scattered", "here and there", "in patches", "dotted around", "in small islands"),
 }  # fmt: skip
+PLACES_AS_SUBJECTS: dict[str, tuple[str, ...]] = {
+    "left": ("the left side is", "the left half shows", "the west is"),
+    "right": ("the right side is", "the right half shows", "the east is"),
+    "top": ("the top is", "the upper part shows", "the north is"),
+    "bottom": ("the bottom is", "the lower part shows", "the south is"),
+    "top left": ("the top left corner is", "the upper left shows"),
+    "top right": ("the top right corner is", "the upper right shows"),
+    "bottom left": ("the bottom left corner is", "the lower left shows"),
+    "bottom right": ("the bottom right corner is", "the lower right shows"),
+    "centre": ("the middle is", "the centre shows"), "border": ("the edges are", "the surroundings are"),
+}  # fmt: skip
+"""Where the place comes first in a phrase."""
+
 ADJECTIVES: dict[str, tuple[str, ...]] = {
     "bright": ("bright", "pale", "light"), "dark": ("dark", "shady", "deep coloured"),
     "green": ("green", "lush"), "dry": ("dry", "brown"), "pink": ("pink", "eosinophilic"),
@@ -124,12 +146,10 @@ class Captioner:
     Args:
         generator: of the choices.
         forget: probability that a part is not named, where another one is.
-        thinning: of so many possible phrases one is ever said: the others are left to be understood, and a text encoder
-            that is slow beside the network has less to read.
     """
 
-    def __init__(self, generator: np.random.Generator, forget: float = 0.25, thinning: int = 5) -> None:
-        self.generator, self.forget, self.thinning = generator, forget, thinning
+    def __init__(self, generator: np.random.Generator, forget: float = 0.25) -> None:
+        self.generator, self.forget = generator, forget
 
     def say(self, parts: Sequence[Part]) -> list[str]:
         """One phrase for each part that is named, in random order."""
@@ -140,18 +160,13 @@ class Captioner:
     def phrase(self, part: Part) -> str:
         """Amount or position, adjective and concept, for example ``dark trees on the left``."""
         position = find_position(part.cells)
-        for _ in range(4 * self.thinning):
-            said = self._say(part, position)
-            if is_spoken(said, self.thinning):
-                break
-        return said
-
-    def _say(self, part: Part, position: str) -> str:
         words = self._pick(part.concept.words)
         if part.adjectives and self.generator.random() < 0.15:
             adjective = self._pick(ADJECTIVES[self._pick(part.adjectives)])
             words = f"{adjective} {words.removeprefix('a ').removeprefix('the ')}"
         if position and self.generator.random() < 0.85:
+            if position in PLACES_AS_SUBJECTS and self.generator.random() < 0.15:
+                return f"{self._pick(PLACES_AS_SUBJECTS[position])} {words}"
             where = self._pick(POSITIONS[position])
             return f"{where} {words}" if self.generator.random() < 0.2 else f"{words} {where}"
         share = float(part.cells.mean())
@@ -162,15 +177,10 @@ class Captioner:
         return choices[int(self.generator.integers(len(choices)))]
 
 
-def is_spoken(phrase: str, thinning: int) -> bool:
-    """Whether captions say this phrase: one of so many, the same ones always."""
-    return zlib.crc32(phrase.encode()) % thinning == 0
-
-
 def caption_words(concepts: Sequence[Concept]) -> frozenset[str]:
     """Every word that captions of these concepts can hold."""
     texts: list[str] = [word for concept in concepts for word in (concept.name, *concept.words)]
-    tables: tuple[Mapping[str, tuple[str, ...]], ...] = (POSITIONS, ADJECTIVES)
+    tables: tuple[Mapping[str, tuple[str, ...]], ...] = (POSITIONS, PLACES_AS_SUBJECTS, ADJECTIVES)
     texts += [text for table in tables for forms in table.values() for text in forms]
     texts += [form.replace("{}", "") for _, forms in SHARES for form in forms]
     return frozenset(word for text in texts for word in text.lower().replace("-", " ").split())

@@ -76,13 +76,12 @@ TISSUE = (
             ("necrosis",), ("necrosis",)),
     Concept("normal tissue", ("normal tissue", "no tumour", "healthy tissue", "non-tumour"), ("non_tumor",)),
     Concept("tumour", ("tumour", "tumor", "tumour cells", "tumour nests", "cancer", "malignant cells", "dense nuclei"),
-            (), ("tumour cells", "squamous tumour", "pleomorphic tumour", "spindle cell tumour", "breast carcinoma")),
+            (), ("squamous tumour", "pleomorphic tumour", "spindle cell tumour", "breast carcinoma")),
     Concept("squamous tumour", ("squamous tumour", "squamous cells", "squamous carcinoma"), (), ("squamous tumour",)),
     Concept("pleomorphic tumour", ("pleomorphic tumour", "large irregular nuclei"), (), ("pleomorphic tumour",)),
     Concept("spindle cell tumour", ("spindle cell tumour", "spindle cells", "sarcoma"), (), ("spindle cell tumour",)),
     Concept("breast carcinoma", ("breast carcinoma", "breast cancer", "carcinoma"), (), ("breast carcinoma",)),
     Concept("glass", ("glass", "background", "empty glass", "nothing", "white background"), (), ("glass",)),
-    Concept("epithelium", ("epithelium", "squamous epithelium", "mucosa"), (), ("squamous epithelium",)),
     Concept("myxoid matrix", ("myxoid matrix", "mucoid matrix", "pale matrix", "blue matrix"), (), ("myxoid matrix",)),
     Concept("hyaline matrix", ("hyaline matrix", "cartilage", "glassy matrix"), (), ("hyaline matrix",)),
     Concept("inflamed stroma", ("inflamed stroma", "inflammation", "lymphocytes", "inflammatory cells"), (),
@@ -91,10 +90,9 @@ TISSUE = (
             ("fibrous stroma", "loose connective tissue")),
     Concept("loose connective tissue", ("loose connective tissue", "loose stroma", "pale stroma"), (),
             ("loose connective tissue",)),
-    Concept("fat", ("fat", "marrow", "bone marrow", "fatty marrow", "adipose tissue"), (), ("marrow space", "fat")),
+    Concept("fat", ("fat", "marrow", "bone marrow", "fatty marrow", "adipose tissue"), (), ("fat",)),
     Concept("blood", ("blood", "haemorrhage", "red cells", "bleeding"), (), ("blood",)),
-    Concept("osteoid", ("osteoid", "tumour osteoid", "pink osteoid"), (), ("osteoid",)),
-    Concept("bone", ("bone", "lamellar bone", "bone trabeculae", "compact bone"), (), ("lamellar bone", "dense bone")),
+    Concept("bone", ("bone", "lamellar bone", "bone trabeculae", "compact bone"), (), ("lamellar bone",)),
 )  # fmt: skip
 
 CONCEPTS: dict[str, tuple[Concept, ...]] = {"aerial": AERIAL, "tissue": TISSUE}

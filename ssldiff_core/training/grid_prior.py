@@ -58,6 +58,11 @@ class PriorBatches:
         weights = np.array([max(counts[size], 1) ** 0.5 for size in counts])
         self.sizes, self.size_weights = list(counts), weights / weights.sum()
 
+    def reseed(self, seed: int) -> None:
+        """Go on with other layouts than those that an earlier run began with."""
+        self.generator = np.random.default_rng(seed + 1)
+        self.maker.reseed(seed)
+
     def sample(self, shape: tuple[int, int] | None = None) -> dict[str, Tensor]:
         """Keyword arguments of :class:`GridPriorNetwork` but the noise, and ``clean`` (n, rows, cols, dim)."""
         shape = shape or self._shape()
@@ -75,6 +80,13 @@ class PriorBatches:
             "known": torch.from_numpy(clean * shown[..., None]), "known_valid": torch.from_numpy(shown),
             "pixel_size_m": torch.full((count,), size),
         }  # fmt: skip
+
+    def phrase_space(self, count: int = 1500) -> Tensor:
+        """(n, dim) vectors of the phrases of ``count`` layouts, those that recur once."""
+        sizes = self.generator.choice(self.sizes, size=count, p=self.size_weights)
+        captions = [self._scene((6, 6), float(size)).phrases for size in sizes]
+        self.table.look_up(captions)
+        return torch.from_numpy(np.stack(list(self.table.vectors.values())))
 
     def _shape(self) -> tuple[int, int]:
         _, low, high = SHAPES[int(self.generator.choice(len(SHAPES), p=[share for share, _, _ in SHAPES]))]
@@ -112,7 +124,7 @@ def prior_loss(network: torch.nn.Module, batch: dict[str, Tensor], level: Tensor
 
 def train_grid_prior(
     grids: Sequence[RealGrid], domain: str, folder: Path, *, minutes: float, pixel_size_reference_m: float,
-    seed: int = 0, device: str = "auto", width: int = 128, depth: int = 3, lr: float = 3e-3,
+    steps: int = 0, seed: int = 0, device: str = "auto", width: int = 192, depth: int = 4, lr: float = 3e-3,
 ) -> GridPriorNetwork:  # fmt: skip
     """Train on real grids of the training split, resuming from the folder; returns the averaged network."""
     torch.manual_seed(seed)
@@ -121,8 +133,11 @@ def train_grid_prior(
     network = GridPriorNetwork(
         dim, width=width, depth=depth, hidden=2 * width, pixel_size_reference_m=pixel_size_reference_m
     )
-    run = TrainingRun(network, folder, Budget(minutes, lr=lr, warmup_steps=40), device=chosen, ema_decay=0.995)
-    batches = PriorBatches(grids, domain, seed + run.step)
+    batches = PriorBatches(grids, domain, seed)
+    network.set_phrase_space(batches.phrase_space())
+    budget = Budget(minutes, steps, lr=lr, warmup_steps=40)
+    run = TrainingRun(network, folder, budget, device=chosen, ema_decay=0.998)
+    batches.reseed(seed + run.step)
 
     def loss_of(step: int) -> Tensor:
         batch = {name: value.to(chosen) for name, value in batches.sample().items()}

@@ -108,14 +108,19 @@ class SceneMaker:
     """
 
     def __init__(self, grids: Sequence[RealGrid], domain: str, seed: int) -> None:
-        self.domain, self.generator = domain, np.random.default_rng(seed)
-        self.captioner = Captioner(self.generator)
+        self.domain = domain
+        self.reseed(seed)
         sizes = sorted({grid.pixel_size_m for grid in grids})
         self.shelves = {
             size: PieceShelf([grid for grid in grids if grid.pixel_size_m == size], CONCEPTS[domain]) for size in sizes
         }
         for shelf in self.shelves.values():
             assert shelf.known, "a pixel size without any concept"
+
+    def reseed(self, seed: int) -> None:
+        """Begin another series of layouts."""
+        self.generator = np.random.default_rng(seed)
+        self.captioner = Captioner(self.generator)
 
     def compose(self, shape: tuple[int, int], pixel_size_m: float) -> LayoutScene:
         """A layout of one to four regions of different concepts."""

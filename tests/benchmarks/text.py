@@ -26,14 +26,14 @@ from ssldiff_core.geometry import GridGeometry
 from ssldiff_core.layouts import Palette
 from ssldiff_core.models.catalogue import Model, get_model_spec, load_model
 from ssldiff_core.settings import Settings
-from ssldiff_core.training.captions import is_spoken
+from ssldiff_core.training.captions import PLACES_AS_SUBJECTS, POSITIONS
 from ssldiff_core.training.data import iterate_images
 from ssldiff_core.training.real_grids import cut_patches, fit_cells
 
 from .report import report
-from .text_prompts import PLACES, ClassPrompt, PlacePrompt, class_prompts, place_prompts, share_prompts
+from .text_prompts import PLACE_FORMS, PLACES, ClassPrompt, PlacePrompt, class_prompts, place_prompts, share_prompts
 
-DOMAIN, PIXEL_SIZE_M, THINNING = "aerial", 0.3, 5
+DOMAIN, PIXEL_SIZE_M = "aerial", 0.3
 
 
 class Bench:
@@ -199,7 +199,9 @@ def main() -> None:
     arguments = parser.parse_args()
     bench = Bench(arguments)
     classes, places = class_prompts(2 if arguments.quick else 7), place_prompts(16 if arguments.quick else 96)
-    assert not any(is_spoken(prompt.text, THINNING) for prompt in classes), "a prompt was said in training"
+    said = {text for table in (POSITIONS, PLACES_AS_SUBJECTS) for texts in table.values() for text in texts}
+    asked = {form.replace("{}", "").strip() for forms in PLACE_FORMS.values() for form in forms}
+    assert not said & asked, "a place is phrased as in training"
     figures: dict[str, float | str] = {"judge": bench.judge.id, "image_steps": float(bench.steps)}
     figures |= measure_shares(bench) | measure_classes(bench, classes, arguments.quick)
     figures |= measure_places(bench, places) | measure_seconds(bench)
