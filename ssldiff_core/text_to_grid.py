@@ -46,6 +46,7 @@ class TextRequest:
         guidance_scale: how closely to follow the text; 1 is off; None takes the prior's default.
         steps: of the prior.
         sketch: a grid of the same shape whose valid cells are fixed; the rest is filled.
+        like_seed: the candidates stay near to the layout that this seed gives; None for layouts of their own.
 
     Raises:
         SettingsError: where a value lies outside its range.
@@ -62,6 +63,7 @@ class TextRequest:
     guidance_scale: float | None = None
     steps: int = 24
     sketch: EmbeddingGrid | None = field(default=None, repr=False)
+    like_seed: int | None = None
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -119,6 +121,7 @@ def propose_grids(request: TextRequest, *, device: str = "cpu") -> Proposal:
     vectors = prior.sample(
         encoder.encode(prompt.phrases), encoder.encode(prompt.absent), geometry.shape_cell, geometry.pixel_size_m,
         seeds, guidance_scale=scale, steps=request.steps, known=known, known_valid=known_valid,
+        like_seed=request.like_seed,
     )  # fmt: skip
     sources = [_source(request, prompt, prior, encoder, seed, scale) for seed in seeds]
     valid = np.ones(geometry.shape_cell, dtype=bool)
@@ -219,6 +222,8 @@ def _source(
         "absent": list(prompt.absent), "seed": seed, "guidance_scale": scale, "steps": request.steps,
         "prior_digest": prior.digest, "text_encoder": encoder.id, "text_encoder_digest": encoder.digest,
     }  # fmt: skip
+    if request.like_seed is not None:
+        text["like_seed"] = request.like_seed
     if request.sketch is not None:
         text["sketch_digest"] = request.sketch.digest
     name = prompt.text if len(prompt.text) <= 60 else f"{prompt.text[:57]}..."

@@ -27,6 +27,7 @@ STYLES = (
     "documents",
     "models",
     "tabs",
+    "describe",
     "gallery",
     "kiosk",
     "gradio",
@@ -80,6 +81,7 @@ def build_page(workspace: Workspace) -> gr.Blocks:
             with gr.Column(elem_id="side"):
                 components.palette()
                 components.ways()
+                components.describe()
                 settings, button = _generate_panel()
         _connect(page, workspace, document_id, viewer, settings, button)
     return page

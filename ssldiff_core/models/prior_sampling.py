@@ -16,6 +16,8 @@ WINDOW_CELLS = 32
 """Longest side that the network has seen; a larger layout is estimated in windows."""
 STEPS = 24
 _STRIDE_CELLS = 24
+LIKENESS = 0.8
+"""Correlation of the noise of a layout with that of the one it is to stay near to."""
 
 
 def grid_noise(seed: int, shape: tuple[int, ...]) -> Tensor:
@@ -34,6 +36,7 @@ def sample_grids(
     network: GridPriorNetwork, phrases: NDArray[np.float32], negative: NDArray[np.float32],
     shape_cell: tuple[int, int], pixel_size_m: float, seeds: Sequence[int], *, guidance_scale: float,
     steps: int = STEPS, known: NDArray[np.float32] | None = None, known_valid: NDArray[np.bool_] | None = None,
+    like_seed: int | None = None,
 ) -> NDArray[np.float32]:  # fmt: skip
     """One grid for each seed.
 
@@ -47,6 +50,7 @@ def sample_grids(
         guidance_scale: 1 is off.
         steps: of the solver (first order, deterministic).
         known: (rows, cols, dim) embeddings of length 1 that are fixed where ``known_valid`` (rows, cols) says so.
+        like_seed: the noise of the candidates is mostly that of this seed, so that their layouts are near to its.
 
     Returns:
         (n, rows, cols, dim) float32 of length 1; fixed cells exactly as given.
@@ -54,6 +58,8 @@ def sample_grids(
     device, dim = network.null_phrase.device, int(network.config.dim)
     shape = (len(seeds), *shape_cell, dim)
     noise = torch.stack([grid_noise(seed, shape[1:]) for seed in seeds]).to(device)
+    if like_seed is not None:
+        noise = LIKENESS * grid_noise(like_seed, shape[1:]).to(device) + (1 - LIKENESS**2) ** 0.5 * noise
     given, fixed = _sketch(known, known_valid, shape, device)
     estimate = _Guided(network, phrases, negative, len(seeds), pixel_size_m, given, fixed, guidance_scale)
     levels = noise_levels(steps)

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .shell import appearance, draw, progress, topbar
-from .stage import painter, palette, viewer, ways
+from .stage import describe, painter, palette, viewer, ways
 
-__all__ = ["appearance", "draw", "painter", "palette", "progress", "topbar", "viewer", "ways"]
+__all__ = ["appearance", "describe", "draw", "painter", "palette", "progress", "topbar", "viewer", "ways"]

@@ -33,3 +33,9 @@ def ways() -> gr.HTML:
     """What stands in the palette's place while a scene is explored."""
     place = 'class="sd-panel" id="sd-panel-explore" role="tabpanel" aria-labelledby="sd-tab-explore"'
     return shell(f"<section {place}></section>", "explore", "ways")
+
+
+def describe() -> gr.HTML:
+    """What stands there while a text is laid out."""
+    place = 'class="sd-panel sd-describe" id="sd-panel-describe" role="tabpanel" aria-labelledby="sd-tab-describe"'
+    return shell(f"<section {place}></section>", "describe", "describe")

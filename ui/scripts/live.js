@@ -117,6 +117,7 @@ function receive(message) {
   else if (message.type === 'job') receiveJob(message.job);
   else if (message.type === 'follow') followed(message);
   else if (message.type === 'tile') tileDrawn(message);
+  else if (message.type === 'proposal') emit('proposal', message);
   else if (message.type === 'ack') settle(message.seq);
   else if (message.type === 'error') {
     notify(message.error);
@@ -182,6 +183,7 @@ function receiveJob(job) {
   emit('jobs', job);
   const ended = before && isActive(before) && !isActive(job);
   if (!before && job.state === 'failed' && Date.now() / 1000 - job.finished > 5) return;
+  if (job.kind === 'describe') return; // said beside the sentence
   if (job.state === 'failed' && (ended || !before)) notify(job.message);
 }
 

@@ -5,7 +5,7 @@ export const url = (path) => new URL(path, BASE).href;
 
 const listeners = new Map();
 
-/** Call `handler` whenever `name` is emitted. Names: document, layout, palette, jobs, result, tool, tab, view, hover, region, notice, library, selection. */
+/** Call `handler` whenever `name` is emitted. Names: document, layout, palette, jobs, result, tool, tab, view, hover, region, notice, library, selection, proposal. */
 export function on(name, handler) {
   if (!listeners.has(name)) listeners.set(name, new Set());
   listeners.get(name).add(handler);
@@ -21,7 +21,7 @@ export const state = {
   models: [],
   jobs: new Map(),
   tool: 'pan',
-  tab: 'explore', // explore | paint
+  tab: 'explore', // explore | paint | describe
   brush: 1, // cells along the side of the brush; below 1 it is round and paints finer than cells
   free: false, // whether a brush of whole cells is round too, and leaves its outline where it was drawn
   mode: 'sample',

@@ -1,4 +1,4 @@
-// Two ways to work on one document: explore a scene, paint its grid. The tabs change the side panel and the tools at hand.
+// Three ways to work on one document: explore a scene, paint its grid, describe one. The tabs change the side panel and the tools at hand.
 
 import { emit, grid, on, scene, setTool, state } from './store.js';
 import { h } from './format.js';
@@ -6,6 +6,7 @@ import { h } from './format.js';
 const TABS = [
   ['explore', 'Explore', 'Open a scene, pick a region, draw variations of it'],
   ['paint', 'Paint', 'Paint on the grid with the palette'],
+  ['describe', 'Describe', 'Say in a sentence what the image shows'],
 ];
 const PAINT_TOOLS = new Set(['brush', 'rectangle', 'lasso', 'fill', 'pick', 'erase', 'paste']);
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
@@ -36,6 +37,7 @@ export function mountTabs(host) {
   host.append(list);
   on('tab', show);
   on('tool', () => PAINT_TOOLS.has(state.tool) && state.tab === 'explore' && setTab('paint'));
+  on('way', setTab);
   on('document', ({ first }) => first && setTab(rememberedTab() ?? fittingTab()));
   show();
 }
