@@ -71,7 +71,8 @@ def start_description(workspace: Workspace, document: Document, values: Mapping[
         SettingsError: where a value is out of range, or the text is empty.
     """
     layout = document.need_layout()
-    if layout.palette is None:
+    own = layout.palette
+    if own is None:
         raise LayoutError("lay out a text", "this document has no palette yet", "", "Read a region first")
     request = _request(document, layout.grid(), values)
 
@@ -82,7 +83,7 @@ def start_description(workspace: Workspace, document: Document, values: Mapping[
         proposal = propose_grids(request)
         kept = request.sketch.valid if request.sketch is not None else np.zeros(layout.base.shape_cell, bool)
         with document.lock:
-            palette = document.need_layout().palette or layout.palette
+            palette = document.need_layout().palette or own
         candidates = [_candidate(workspace, grid, palette, ~kept) for grid in proposal.grids]
         workspace.events.publish(document.id, {
             "type": "proposal", "job": job.id, "text": request.text, "seed": request.seed, "candidates": candidates,

@@ -21,7 +21,7 @@ import numpy as np
 
 from ssldiff_core.errors import LayoutError
 
-from .document_store import DocumentStore
+from .document_store import DocumentStore, named_files
 from .documents import Document
 from .files import write_json
 from .library import file_version
@@ -72,7 +72,7 @@ def _without_names(path: Path) -> str:
 def _names(folder: Path) -> Iterator[str]:
     """What of a document's folder goes into the file."""
     body = json.loads((folder / "document.json").read_text(encoding="utf-8"))
-    named = [str(body[key]) for key in ("grid", "palette", "points") if body.get(key)]
+    named = named_files(body)
     kept = {record["id"] for record in body["results"]}
     yield "document.json"
     for path in sorted(folder.rglob("*")):
@@ -203,9 +203,9 @@ def _adopt(folder: Path, new_id: str, owner: str) -> None:
     """Make what was unpacked or copied a document of its own: under the new id, with results that name it."""
     try:
         body: dict[str, Any] = json.loads((folder / "document.json").read_text(encoding="utf-8"))
-        for key in ("grid", "palette", "points"):
-            if body.get(key) and (_limit_of(str(body[key])) is None or not (folder / str(body[key])).is_file()):
-                raise _refusal(f"its {key} is missing")
+        for name in named_files(body):
+            if _limit_of(str(name)) is None or not (folder / str(name)).is_file():
+                raise _refusal(f"its {str(name).split('-')[0]} is missing")
         body["results"] = [_record(record, new_id, folder) for record in body["results"]]
         body.update(id=new_id, owner=owner, name=str(body["name"])[:120])
         write_json(folder / "document.json", body)

@@ -12,7 +12,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -23,9 +23,10 @@ import numpy as np
 from ssldiff_core.errors import SSLDiffError
 
 from .bookmarks import Bookmark
-from .documents import Document, ResultRecord, SceneRef
+from .documents import Document
 from .files import write_atomically, write_json
-from .jumps import Jumps
+from .jumps import Jumps, base_name
+from .records import ResultRecord, SceneRef
 from .users import current_user, may_see
 
 if TYPE_CHECKING:
@@ -129,9 +130,11 @@ class DocumentStore:
         with document.lock:
             version, body = document.version, self._to_json(document)
             layout, points, palette_version = document.layout, dict(document.points), document.palette_version
+            bases = document.jumps.bases()
         folder = self.folder(document.id)
         if layout is not None:
-            _write_once(folder / str(body["grid"]), layout.base)
+            for name, base in {**bases, base_name(layout.base): layout.base}.items():
+                _write_once(folder / name, base)
             if layout.palette is not None:
                 _write_once(folder / f"palette-{palette_version}.npz", layout.palette)
             if body["points"] and not (folder / str(body["points"])).exists():
@@ -185,7 +188,8 @@ class DocumentStore:
         }
         layout = document.layout
         if layout is not None:
-            body["grid"] = f"grid-{layout.base.digest[:16]}.npz"
+            body["grid"] = base_name(layout.base)
+            body["other_grids"] = sorted(document.jumps.bases().keys() - {base_name(layout.base)})
             body["edits"] = [edit_to_json(edit) for edit in layout.edits]
             body["undone"] = [edit_to_json(edit) for edit in layout.undone]
             body["jumps"] = document.jumps.to_json()
@@ -198,7 +202,7 @@ class DocumentStore:
     @staticmethod
     def _remove_stale(folder: Path, body: dict[str, object]) -> None:
         """Grids, palettes and points that the saved document no longer names."""
-        named = [body.get(key) for key in ("grid", "palette", "points")]
+        named = named_files(body)
         for path in [path for kind in ("grid", "palette", "points") for path in folder.glob(f"{kind}-*.npz")]:
             if path.name not in named:
                 path.unlink(missing_ok=True)
@@ -237,7 +241,9 @@ def _from_json(body: dict[str, Any], folder: Path) -> Document:
         document.layout = Layout(EmbeddingGrid.load(folder / body["grid"]), palette, edits, undone)
         document.shown = str(body.get("shown") or (document.results[-1].id if document.results else ""))
         document.drawn = _drawn_grid(folder, document)
-        document.jumps = Jumps.from_json(body.get("jumps", {}), document.layout)
+        document.jumps = Jumps.from_json(
+            body.get("jumps", {}), document.layout, lambda name: EmbeddingGrid.load(folder / Path(name).name)
+        )
     if body.get("points"):
         with np.load(folder / body["points"]) as archive:
             document.points = {name: archive[name] for name in archive.files}
@@ -256,6 +262,11 @@ def _drawn_grid(folder: Path, document: Document) -> EmbeddingGrid | None:
     except SSLDiffError:
         log.exception("the shown result of document %s has no readable manifest", document.id)
         return None
+
+
+def named_files(body: Mapping[str, Any]) -> list[str]:
+    """The grids, palette and points that a saved document names."""
+    return [*(str(body[key]) for key in ("grid", "palette", "points") if body.get(key)), *body.get("other_grids", ())]
 
 
 def _write_once(path: Path, content: EmbeddingGrid | Palette) -> None:

@@ -18,6 +18,7 @@ from ssldiff_core.errors import LayoutError
 
 from .bookmarks import Bookmark
 from .jumps import Jumps
+from .records import ResultRecord, SceneRef
 
 if TYPE_CHECKING:
     from ssldiff_core.embeddings.grid import EmbeddingGrid
@@ -26,59 +27,6 @@ if TYPE_CHECKING:
     from ssldiff_core.layouts.palette import Palette
 
     Piece = Paint | Erase | PaintRegion | EraseRegion
-
-
-@dataclass(frozen=True)
-class SceneRef:
-    """Which scene a document shows. ``pixel_size_m`` is what the file, or the user, says; None: not known yet."""
-
-    id: str
-    name: str
-    version: str
-    size_l0: tuple[int, int]
-    pixel_size_m: float | None
-    file_pixel_size_m: float | None
-    warnings: tuple[str, ...] = ()
-    attribution: str = ""
-    magnification: str = ""
-    digest: str = ""
-    """Of the file (``ssldiff_core.scenes.identity``), by which a document finds its scene on another server."""
-    size_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class ResultRecord:
-    """A generated image of a document; the image itself is a file beside it."""
-
-    id: str
-    scene_id: str
-    scene_version: str
-    name: str
-    width: int
-    height: int
-    origin_l0: tuple[float, float]
-    width_l0: float
-    pixel_size_m: float
-    model_id: str
-    seed: int
-    steps: int
-    guidance_scale: float
-    edits: int
-    seconds: float
-    created: float
-    engine: str = "dense"
-    strength: float = 1.0
-    """How much of the reference was forgotten; 1: drawn from the grid alone."""
-    appearance: str = ""
-    """Whose colours it was given."""
-    changed_cells: int = 0
-    """How many cells were drawn again on an earlier result; 0: it was drawn whole."""
-    goes_on: bool = False
-    """Whether its run was kept, so that an edit costs only what it changes."""
-    batch: str = ""
-    """Images drawn by one wish have one batch."""
-    mark: str = ""
-    """What the user thinks of it: ``kept``, ``marked``, or nothing yet."""
 
 
 @dataclass
@@ -177,7 +125,7 @@ class Document:
             layout = self.need_layout()
             if self.jumps.led_to(layout):
                 self.layout, self.jumps = self.jumps.undo()
-                self._changed()
+                self._left(layout)
             elif layout.edits:
                 self.layout = layout.undo()
                 self._changed()
@@ -187,16 +135,17 @@ class Document:
             layout = self.need_layout()
             if self.jumps.lead_on_from(layout):
                 self.layout, self.jumps = self.jumps.redo()
-                self._changed()
+                self._left(layout)
             elif layout.undone:
                 self.layout = layout.redo()
                 self._changed()
 
-    def jump_to(self, layout: Layout) -> None:
-        """Put a whole layout over the same base in place of this one."""
+    def jump_to(self, layout: Layout, why: str = "result") -> None:
+        """Put a whole layout, over the same base or another one, in place of this one."""
         with self.lock:
-            self.layout, self.jumps = layout, self.jumps.jump(self.need_layout(), layout)
-            self._changed()
+            before = self.need_layout()
+            self.layout, self.jumps = layout, self.jumps.jump(before, layout, why)
+            self._left(before)
 
     @property
     def can_undo(self) -> bool:
@@ -312,6 +261,12 @@ class Document:
                 pending[changed] = layout.differs_at(drawn, *changed)
             self._pending = (layout, drawn, pending)
             return pending
+
+    def _left(self, before: Layout) -> None:
+        """Another layout is in place of ``before``; points of cells belong to the grid they were made of."""
+        if self.scene is not None and self.need_layout().base != before.base:
+            self.points = {}
+        self._changed()
 
     def _changed(self) -> None:
         self.version += 1

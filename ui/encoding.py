@@ -67,6 +67,14 @@ def finish_layout(workspace: Workspace, document: Document) -> None:
         start_umap(workspace, document)
 
 
+def show_layout(workspace: Workspace, document: Document) -> None:
+    """Tell of a layout over another grid; its points where they are gone."""
+    if document.points:
+        workspace.publish_document(document)
+    else:
+        finish_layout(workspace, document)
+
+
 def embed_region(
     workspace: Workspace, job: Job, scene: Scene, spec: ModelSpec, geometry: GridGeometry
 ) -> EmbeddingGrid:  # fmt: skip

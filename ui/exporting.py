@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ssldiff_core.errors import ExportError
 
-from .documents import Document, ResultRecord
+from .documents import Document
+from .records import ResultRecord
 from .results import result_folder, result_manifest
 from .workspace import Workspace
 

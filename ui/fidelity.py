@@ -10,9 +10,10 @@ import numpy as np
 
 from ssldiff_core.errors import Cancelled, ModelError
 
-from .documents import Document, ResultRecord
+from .documents import Document
 from .files import write_atomically
 from .jobs import Job
+from .records import ResultRecord
 from .results import result_folder, result_manifest
 
 if TYPE_CHECKING:

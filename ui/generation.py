@@ -12,8 +12,9 @@ import numpy as np
 
 from ssldiff_core.errors import Cancelled, SettingsError
 
-from .documents import Document, ResultRecord
+from .documents import Document
 from .jobs import Job
+from .records import ResultRecord
 from .results import delete_result, find_result, keep_labels, result_folder, result_manifest, result_pixels
 from .tiles import encode_jpeg
 from .wishes import Wish

@@ -9,30 +9,27 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssldiff_core.errors import LayoutError, ModelError, SceneError, SettingsError, SSLDiffError
 from ssldiff_core.geometry import Box, format_length, parse_pixel_size
 
-from .documents import Document, ResultRecord, SceneRef
-from .encoding import Work, encoding_work, finish_layout, region_geometry
+from .documents import Document
+from .encoding import Work, encoding_work, finish_layout, region_geometry, show_layout
 from .generation import generation_work
 from .jobs import Job
 from .library import SceneEntry
+from .model_choice import find_spec, likely_model, palette_path
 from .questions import require_answer
+from .records import ResultRecord, SceneRef
 from .results import result_folder, result_manifest
 from .resuming import drawing_request
 from .wishes import Wish, number, whole_number
 
 if TYPE_CHECKING:
-    from ssldiff_core.models.catalogue import ModelSpec
-
     from .workspace import Workspace
 
 MAX_CELLS = 128 * 128
-TISSUE_BELOW_M = 5e-6
-"""Scenes with finer pixels are looked at through a microscope; coarser ones from the air."""
 
 
 def open_scene(workspace: Workspace, scene_id: str) -> Document:
@@ -53,7 +50,7 @@ def open_scene(workspace: Workspace, scene_id: str) -> Document:
     )  # fmt: skip
     document = workspace.documents.create()
     document.rename(name.capitalize())
-    document.set_scene(ref, _likely_model(workspace, scene.pixel_size_m))
+    document.set_scene(ref, likely_model(workspace, scene.pixel_size_m))
     return document
 
 
@@ -71,7 +68,7 @@ def empty_canvas(workspace: Workspace, model_id: str, rows: int, cols: int) -> D
     from ssldiff_core.layouts.layout import empty_layout
     from ssldiff_core.layouts.palette import Palette
 
-    spec = _model_spec(workspace, model_id)
+    spec = find_spec(workspace, model_id)
     rows, cols = (whole_number(value, name, 1, 128) for value, name in ((rows, "rows"), (cols, "columns")))
     path = palette_path(spec)
     if path is None:
@@ -93,7 +90,7 @@ def set_pixel_size(workspace: Workspace, document: Document, text: str) -> None:
     if scene is None:
         raise SceneError("set a pixel size", "this document has no scene")
     pixel_size_m = parse_pixel_size(text) if text.strip() else scene.file_pixel_size_m
-    model_id = document.model_id if document.layout is not None else _likely_model(workspace, pixel_size_m)
+    model_id = document.model_id if document.layout is not None else likely_model(workspace, pixel_size_m)
     document.set_scene(replace(scene, pixel_size_m=pixel_size_m), model_id)
     workspace.publish_document(document)
 
@@ -114,7 +111,7 @@ def encoding_asked(workspace: Workspace, document: Document, payload: Mapping[st
             "read a region", "the pixel size of this scene is not known", "a cell is a length on slide or ground",
             "Enter the pixel size first",
         )  # fmt: skip
-    spec = _model_spec(workspace, str(payload.get("model") or document.model_id))
+    spec = find_spec(workspace, str(payload.get("model") or document.model_id))
     pixel_size_m = number(payload.get("pixel_size_m"), "pixel size")
     if not any(math.isclose(pixel_size_m, known, rel_tol=0.02) for known in spec.pixel_sizes_m):
         known = ", ".join(format_length(size) for size in spec.pixel_sizes_m)
@@ -138,10 +135,12 @@ def apply_edit(workspace: Workspace, document: Document, payload: Mapping[str, A
     from ssldiff_core.layouts.edits import Erase, EraseRegion, Paint, PaintRegion, edit_from_json
 
     kind = payload.get("kind")
-    if kind == "undo":
-        document.undo()
-    elif kind == "redo":
-        document.redo()
+    if kind in ("undo", "redo"):
+        base = document.need_layout().base
+        (document.undo if kind == "undo" else document.redo)()
+        if document.need_layout().base is not base:
+            show_layout(workspace, document)
+            return
     elif kind == "abandon":
         document.abandon_stroke(str(payload.get("stroke")))
     else:
@@ -180,7 +179,7 @@ def start_generation(workspace: Workspace, document: Document, values: Mapping[s
         raise LayoutError("generate", "there is no grid yet", "an image is drawn from a grid", "Read a region first")
     require_answer(document)
     wish = Wish.from_values(values)
-    _model_spec(workspace, document.model_id)
+    find_spec(workspace, document.model_id)
     job = Job(
         "sharpen" if wish.auto else "generate",
         document.id,
@@ -200,7 +199,7 @@ def _title(document: Document, wish: Wish) -> str:
 def go_back(workspace: Workspace, document: Document, record: ResultRecord) -> None:
     """Show a result, and make the layout what it was when the result was drawn: one step of undo.
 
-    A result of another region, or of a grid that was read before, brings its grid back as a new layout.
+    A result of another region, or of a grid that was read before, brings its grid back without the edits.
 
     Raises:
         LayoutError: where the layout was painted with swatches that are gone.
@@ -218,52 +217,16 @@ def go_back(workspace: Workspace, document: Document, record: ResultRecord) -> N
             matches = before.grid() == manifest.grid
         except LayoutError:
             matches = False
-        if matches:
+        if not matches:
+            before = Layout(manifest.grid, now.palette)
+        if record.model_id == document.model_id:
             document.jump_to(before)
         else:
-            document.set_layout(Layout(manifest.grid, now.palette), record.model_id)
+            document.set_layout(before, record.model_id)
+        if not document.points:
             finish_layout(workspace, document)
     document.show_result(record.id, manifest.grid)
     workspace.publish_document(document)
-
-
-def default_guidance(workspace: Workspace, document_id: str) -> float:
-    """The guidance scale that a document's model is best at."""
-    document = workspace.documents.get(document_id)
-    specs = {spec.id: spec for spec in workspace.models()}
-    spec = specs.get(document.model_id) if document is not None else None
-    return spec.guidance_scale if spec is not None else 1.5
-
-
-def model_to_json(spec: ModelSpec) -> dict[str, object]:
-    """What the page needs to know of a model."""
-    return {
-        "id": spec.id, "cell_px": spec.cell_px, "pixel_sizes_m": list(spec.pixel_sizes_m),
-        "pixel_sizes": [format_length(size) for size in spec.pixel_sizes_m],
-        "has_palette": palette_path(spec) is not None,
-    }  # fmt: skip
-
-
-def palette_path(spec: ModelSpec) -> Path | None:
-    """The palette shipped with a model, where there is one."""
-    path = Path(spec.folder) / "palette.npz"
-    return path if path.is_file() else None
-
-
-def _likely_model(workspace: Workspace, pixel_size_m: float | None) -> str:
-    wanted = "aerial" if pixel_size_m is not None and pixel_size_m > TISSUE_BELOW_M else "tissue"
-    ids = [spec.id for spec in workspace.models()]
-    return wanted if wanted in ids or not ids else ids[0]
-
-
-def _model_spec(workspace: Workspace, model_id: str) -> ModelSpec:
-    specs = {spec.id: spec for spec in workspace.models()}
-    if model_id not in specs:
-        known = ", ".join(specs) or "none"
-        raise ModelError(
-            f"use the model {model_id!r}", f"the models here are: {known}", "", "Install ssldiff with its weights again"
-        )
-    return specs[model_id]
 
 
 def _region(value: object, size_l0: tuple[int, int]) -> Box:

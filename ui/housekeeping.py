@@ -13,7 +13,8 @@ from .results import delete_result, find_result
 from .users import set_current_user
 
 if TYPE_CHECKING:
-    from .documents import Document, ResultRecord
+    from .documents import Document
+    from .records import ResultRecord
     from .workspace import Workspace
 
 log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from ssldiff_core.errors import SSLDiffError
 
 from . import components, handlers
 from .config import static_version
+from .model_choice import default_guidance
 from .questions import NeedsAnswer
 from .theme import page_theme as page_theme
 from .workspace import Workspace
@@ -115,7 +116,7 @@ def _connect(
 
     def remember(event: gr.EventData) -> tuple[str, float]:
         identity = str(event._data["document"])
-        return identity, handlers.default_guidance(workspace, identity)
+        return identity, default_guidance(workspace, identity)
 
     def generate(
         identity: str | None, seed: float | None, steps: float, guidance_scale: float, engine: str = "",

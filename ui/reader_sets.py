@@ -27,8 +27,9 @@ import numpy as np
 from ssldiff_core.errors import SettingsError
 from ssldiff_core.geometry import Box
 
-from .documents import Document, ResultRecord
+from .documents import Document
 from .files import write_json
+from .records import ResultRecord
 from .results import find_result, result_folder
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ import numpy as np
 
 from ssldiff_core.errors import LayoutError, SceneError
 
-from .documents import Document, ResultRecord
+from .documents import Document
 from .files import write_json
+from .records import ResultRecord
 
 if TYPE_CHECKING:
     from ssldiff_core.export.label_map import LabelClass

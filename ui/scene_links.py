@@ -7,8 +7,9 @@ from dataclasses import replace
 from ssldiff_core.errors import SSLDiffError
 from ssldiff_core.scenes.identity import file_digest
 
-from .documents import Document, SceneRef
+from .documents import Document
 from .library import SceneEntry
+from .records import SceneRef
 from .workspace import Workspace
 
 

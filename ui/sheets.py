@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from ssldiff_core.geometry import format_length
 from ssldiff_core.provenance import NOTICE
 
-from .documents import Document, ResultRecord
+from .documents import Document
+from .records import ResultRecord
 from .results import result_folder, result_labels
 from .workspace import Workspace
 

@@ -21,9 +21,10 @@ import numpy as np
 from ssldiff_core.errors import Cancelled, LayoutError
 from ssldiff_core.geometry import Box
 
-from .documents import Document, ResultRecord
+from .documents import Document
 from .jobs import Job
 from .questions import require_answer
+from .records import ResultRecord
 from .results import keep_labels
 from .tiles import encode_jpeg
 from .wishes import Wish

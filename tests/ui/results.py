@@ -6,7 +6,8 @@ import numpy as np
 
 from ssldiff_core.export import write_image
 from ssldiff_core.provenance import Manifest
-from ui.documents import Document, ResultRecord
+from ui.documents import Document
+from ui.records import ResultRecord
 from ui.results import keep_labels
 from ui.workspace import Workspace
 

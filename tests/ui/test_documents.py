@@ -99,3 +99,33 @@ def test_a_broken_document_is_not_opened_and_not_listed(
     fresh = DocumentStore(tmp_path)
     assert fresh.get(document.id) is None
     assert fresh.recent() == []
+
+
+def test_a_layout_over_another_grid_is_one_step_of_undo_also_after_opening_again(
+    store: DocumentStore, document: Document, tmp_path: Path
+) -> None:
+    before = document.need_layout()
+    other = Layout(make_layout(1).base, before.palette)
+    document.jump_to(other, "growth")
+    document.edit(Erase(((0, 0),)))
+    document.undo()
+    store.save(document)
+    again = DocumentStore(tmp_path).get(document.id)
+    assert again is not None
+    for held in (document, again):
+        assert held.need_layout().base == other.base
+        held.undo()
+        assert (held.need_layout().base, held.need_layout().edits) == (before.base, before.edits)
+        held.redo()
+        assert held.need_layout().base == other.base
+
+
+def test_going_on_from_result_to_result_is_one_step_and_growing_is_one_each(document: Document) -> None:
+    before = document.need_layout()
+    grids = [make_layout(seed).base for seed in (1, 2, 3)]
+    for grid, why in zip(grids, ("result", "result", "growth"), strict=True):
+        document.jump_to(Layout(grid, before.palette), why)
+    document.undo()
+    assert document.need_layout().base == grids[1]
+    document.undo()
+    assert document.need_layout().base == before.base

@@ -14,7 +14,8 @@ from PIL import Image
 from ssldiff_core.embeddings.grid import EmbeddingGrid
 from tests.ui.results import add_result
 from tests.ui.test_documents import make_layout
-from ui.documents import Document, ResultRecord
+from ui.documents import Document
+from ui.records import ResultRecord
 from ui.results import result_folder, result_pixels
 from ui.workspace import Workspace
 

@@ -16,9 +16,10 @@ from tests.ui.tiny_models import write_tiny_models
 from ui import handlers
 from ui.config import AppConfig
 from ui.document_store import DocumentStore
-from ui.documents import Document, ResultRecord
+from ui.documents import Document
 from ui.generation import start_finish
 from ui.jobs import Job
+from ui.records import ResultRecord
 from ui.results import delete_result, result_folder, result_manifest, result_pixels
 from ui.wishes import Wish
 from ui.workspace import Workspace

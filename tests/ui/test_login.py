@@ -19,9 +19,10 @@ from ssldiff_core.errors import SettingsError
 from tests.ui.results import add_result
 from tests.ui.test_documents import make_layout
 from ui.config import AppConfig
-from ui.documents import Document, ResultRecord
+from ui.documents import Document
 from ui.jobs import Job
 from ui.login import read_accounts
+from ui.records import ResultRecord
 from ui.server import create_app
 from ui.users import set_current_user
 

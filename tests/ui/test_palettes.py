@@ -14,7 +14,8 @@ from fastapi.testclient import TestClient
 from ssldiff_core.layouts.directions import to_unit
 from tests.ui.test_documents import make_layout
 from ui.config import AppConfig
-from ui.documents import Document, SceneRef
+from ui.documents import Document
+from ui.records import SceneRef
 from ui.routes import add_routes
 from ui.workspace import Workspace
 

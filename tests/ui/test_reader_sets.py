@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from tests.ui.results import add_result
-from ui.documents import Document, SceneRef
+from ui.documents import Document
+from ui.records import SceneRef
 from ui.workspace import Workspace
 
 COUNT = 6

@@ -14,7 +14,8 @@ from PIL import Image
 
 from ssldiff_core.layouts import Paint
 from tests.ui.results import add_result
-from ui.documents import Document, ResultRecord
+from ui.documents import Document
+from ui.records import ResultRecord
 from ui.workspace import Workspace
 
 

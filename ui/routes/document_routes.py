@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, File, UploadFile
 from .. import handlers, swatches
 from ..describing import start_description
 from ..document_json import document_to_json, layout_to_json
+from ..model_choice import model_to_json
 from ..projecting import start_umap
 from ..scene_links import link_scene
 from ..users import current_user
@@ -34,7 +35,7 @@ def _add_opening(router: APIRouter, workspace: Workspace) -> None:
             "scenes": [entry.to_json() for entry in workspace.library.listing()],
             "has_root": workspace.config.root is not None,
             "recent": [] if workspace.config.kiosk else workspace.documents.recent(),
-            "models": [handlers.model_to_json(spec) for spec in workspace.models()],
+            "models": [model_to_json(spec) for spec in workspace.models()],
             "user": current_user(),
             "has_login": bool(workspace.config.accounts),
         }

@@ -12,9 +12,10 @@ from fastapi.responses import FileResponse, Response
 
 from ssldiff_core.errors import SSLDiffError
 
-from ..documents import Document, ResultRecord
+from ..documents import Document
 from ..jobs import Job
 from ..library import SceneEntry
+from ..records import ResultRecord
 from ..tiles import encode_jpeg
 from ..users import may_see
 from ..workspace import Workspace

@@ -12,11 +12,12 @@ from fastapi.responses import FileResponse, Response
 
 from ssldiff_core.errors import SettingsError
 
-from ..documents import Document, ResultRecord
+from ..documents import Document
 from ..fidelity import read_fidelity, start_fidelity
 from ..generation import start_finish
 from ..handlers import go_back
 from ..quantities import fidelity_quantity, grid_quantity
+from ..records import ResultRecord
 from ..results import ResultLabels, delete_result, find_result, result_folder, result_labels
 from ..wishes import whole_number
 from ..workspace import Workspace

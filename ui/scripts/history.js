@@ -1,6 +1,6 @@
 // The results of a document as a filmstrip with their settings: one click goes back to any.
 
-import { ask, attempt, currentResult, emit, grid, notify, on, state, url } from './store.js';
+import { ask, attempt, currentResult, emit, notify, on, state, url } from './store.js';
 import { formatAge, formatLength, formatSeconds, h, whole } from './format.js';
 import { confirmFirst } from './ask.js';
 import { settingsNow } from './draw.js';
@@ -30,20 +30,10 @@ function film(record, index) {
 /** Show a result, and bring back the layout that it was drawn from: one step of undo. */
 export async function goTo(id) {
   if (id === state.resultId) return;
-  const record = state.document.results.find((one) => one.id === id);
-  if (state.layout?.edits && !liesOn(record) && !(await confirmFirst({
-    title: 'Go to the region of this result?', text: 'It was drawn from another grid. Going there leaves the layout that you see now; its results stay, and bring it back.', yes: 'Go there', no: 'Stay here',
-  }))) return;
   state.resultId = id;
   emit('result', { isNew: false });
   emit('view');
   attempt(() => ask(`documents/${state.document.id}/results/${id}/show`, {}));
-}
-
-/** Whether a result lies where the grid lies. */
-function liesOn(record) {
-  const facts = grid();
-  return facts && record.origin_l0.every((value, k) => value === facts.origin_l0[k]) && record.width === facts.cols * facts.cell_px && record.height === facts.rows * facts.cell_px;
 }
 
 function step(event, index) {
