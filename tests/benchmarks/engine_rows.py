@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ssldiff_core import ModelSpec, Settings
 
-INTERVALS = ((0.0, 1.0), (0.0, 0.8), (0.3, 1.0), (0.3, 0.8), (0.0, 0.0))
+INTERVALS = ((0.0, 1.0), (0.3, 0.8), (0.0, 0.0))
 """Noise levels at which guidance holds; the last is none at all."""
 
-FEW_IMAGES = {"notebook_guidance_4": 4}
+FEW_IMAGES = {"notebook": 8, "notebook_guidance_4": 2, "dense_50": 8, "shifted_50": 8}
 """Rows that take too long for all images, and how many they get; others are set beside them on these."""
 
 

@@ -75,6 +75,26 @@ def test_without_words_guidance_changes_nothing(network) -> None:
     assert np.allclose(one, two, atol=1e-4)
 
 
+def test_a_layout_near_to_another_is_nearer_than_one_of_its_own(network) -> None:
+    first = sample(network, seeds=(7,))
+    near, own = sample(network, seeds=(20, 21, 22), like_seed=7), sample(network, seeds=(20, 21, 22))
+    distance = [np.linalg.norm(found - first, axis=-1).mean() for found in (near, own)]
+    assert 0.01 < distance[0] < 0.8 * distance[1]
+
+
+def test_phrases_are_looked_at_along_what_tells_them_apart() -> None:
+    generator = np.random.default_rng(0)
+    subjects = generator.standard_normal((40, 16))
+    places = 0.05 * generator.standard_normal((4, 16))
+    told = torch.from_numpy((subjects[:, None] + places).reshape(-1, 16).astype(np.float32))
+    network = GridPriorNetwork(DIM, 16, phrase_dim=16, width=16, depth=1, heads=2, hidden=16)
+    told = torch.nn.functional.normalize(told, dim=1)
+    network.set_phrase_space(told)
+    seen = (told - network.phrase_mean) @ network.phrase_map
+    assert seen.mean(dim=0).abs().max() < 1e-4
+    assert 0.4 < seen.var(dim=0).min() <= seen.var(dim=0).max() < 1.1
+
+
 def make_spec() -> PriorSpec:
     return PriorSpec("tiny-1", "all-MiniLM-L6-v2", (0.3,), 0.3, 2.0, {"sand": ("sand",)}, {"s": "sand"}, ("sand",))
 
