@@ -1,158 +1,205 @@
-"""A sentence proposes layouts: shown as cells with names, and taken into the document like cells that were copied.
-
-A proposal fills what the user does not keep. Each candidate becomes a block of the clipboard, so that taking it is one
-edit, which one undo takes back, and any brush changes it afterwards.
-"""
+"""A sentence becomes layouts to choose from: the job that asks the model's prior, and taking one of what it gave."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssldiff_core.errors import LayoutError, SettingsError
+from ssldiff_core.errors import Cancelled, LayoutError, ModelError, SettingsError
 
-from .clipboard import Block
 from .documents import Document
+from .encoding import show_layout
+from .handlers import MAX_CELLS, empty_canvas
 from .jobs import Job
-from .wishes import whole_number
+from .model_choice import find_spec
+from .proposals import Proposed, keep_proposal, load_proposal, newest_seed
+from .wishes import MAX_SEED, whole_number
 
 if TYPE_CHECKING:
     from ssldiff_core.embeddings.grid import EmbeddingGrid
-    from ssldiff_core.layouts.palette import Palette
     from ssldiff_core.models.catalogue import ModelSpec
     from ssldiff_core.text_to_grid import TextRequest
 
     from .workspace import Workspace
 
+Cells = tuple[tuple[int, int], ...]
 MOST_CANDIDATES = 6
-SEEDS = 2**31
-EXAMPLES = {
-    "aerial": (
-        "a river through the middle from top to bottom, houses on the left, farmland on the right",
-        "a harbour at the bottom, car park at the top",
-        "a park in the centre surrounded by houses",
-        "mostly farmland, a freeway running across the middle",
-    ),
-    "tissue": (
-        "tumour on the left, fat on the right",
-        "necrosis in the centre surrounded by tumour",
-        "mostly stroma, a little inflamed stroma in the top left corner",
-        "bone at the top, blood at the bottom",
-    ),
-}  # fmt: skip
+KEPT_OF_LIKE = 0.4
+"""Share of a layout's cells that a relative of it keeps, chosen anew for each."""
 
 
-def examples_of(spec: ModelSpec) -> list[str]:
-    """Sentences to begin with; of another model's own words where it is no shipped one. None where it has no prior."""
-    from ssldiff_core.models.prior import PRIOR_FOLDER, has_prior, read_prior_spec
+@dataclass(frozen=True)
+class Description:
+    """What the page asks for.
 
-    if not has_prior(spec):
-        return []
-    if spec.id in EXAMPLES:
-        return list(EXAMPLES[spec.id])
-    names = [words[0] for words in read_prior_spec(spec.folder / PRIOR_FOLDER).concepts.values()]
-    return [f"{a} on the left, {b} on the right" for a, b in zip(names[::2], names[1::2], strict=False)][:4]
+    Args:
+        text: what to show.
+        negative: what not to show.
+        count: of layouts.
+        seed: of the first; the next ones follow.
+        kept: cells that stay as they are; the rest is filled.
+        like: a layout that was proposed before, of which relatives are asked for.
+    """
+
+    text: str
+    negative: str
+    count: int
+    seed: int
+    kept: Cells = ()
+    like: Proposed | None = None
+
+
+def describe_anew(workspace: Workspace, values: Mapping[str, Any]) -> Document:
+    """A new document of ``model``, ``rows`` and ``cols``, named by the text, whose layouts are being made.
+
+    Raises:
+        SSLDiffError: as :func:`start_description`; then there is no new document.
+    """
+    spec = find_spec(workspace, str(values.get("model")))
+    text = str(values.get("text", "")).strip()
+    check_text(spec, text, str(values.get("negative", "")))
+    document = empty_canvas(workspace, spec.id, values.get("rows", 8), values.get("cols", 8))
+    document.rename(_short(text[:1].upper() + text[1:], 60))
+    start_description(workspace, document, values)
+    return document
 
 
 def start_description(workspace: Workspace, document: Document, values: Mapping[str, Any]) -> Job:
-    """Queue layouts for a text.
+    """Queue layouts for a text, as large as the document's layout and in its place.
 
     Args:
         workspace: of the server.
-        document: has a layout, whose place, shape and pixel size are filled.
-        values: ``text``; ``negative``; ``count`` of candidates; ``seed`` of the first; ``like``, the seed of a layout
-            to stay near to; ``keep``, cells as [row, col] that stay as they are.
+        document: has a layout.
+        values: ``text``; ``negative``; ``count`` of layouts; ``seed`` of the first; ``like``, the key of a layout to
+            stay near to; ``keep``, cells as [row, col] that stay as they are.
 
     Raises:
-        LayoutError: where there is no layout, or a kept cell lies outside it.
-        SettingsError: where a value is out of range, or the text is empty.
+        LayoutError: where there is no layout, a kept cell lies outside it, or nothing is left to fill.
+        ModelError: where the model comes without a prior.
+        SettingsError: where the text is empty, too long or names nothing, or a value is out of range.
     """
-    layout = document.need_layout()
-    own = layout.palette
-    if own is None:
-        raise LayoutError("lay out a text", "this document has no palette yet", "", "Read a region first")
-    request = _request(document, layout.grid(), values)
-
-    def work(job: Job) -> None:
-        from ssldiff_core.text_to_grid import propose_grids
-
-        workspace.jobs.report(job, phase="laying out", done=0, total=1)
-        proposal = propose_grids(request)
-        kept = request.sketch.valid if request.sketch is not None else np.zeros(layout.base.shape_cell, bool)
-        with document.lock:
-            palette = document.need_layout().palette or own
-        candidates = [_candidate(workspace, grid, palette, ~kept) for grid in proposal.grids]
-        workspace.events.publish(document.id, {
-            "type": "proposal", "job": job.id, "text": request.text, "seed": request.seed, "candidates": candidates,
-            "notes": list(proposal.notes), "phrases": list(proposal.prompt.phrases),
-        })  # fmt: skip
-
-    title = f"Lay out “{request.text[:40]}” in {document.name}"
-    return workspace.jobs.submit(Job("describe", document.id, total=1, title=title), work)
+    spec, layout = find_spec(workspace, document.model_id), document.need_layout()
+    asked = _read(workspace, document, values)
+    check_text(spec, asked.text, asked.negative)
+    for job in workspace.jobs.of_document(document.id):
+        if job.kind == "describe" and job.active:
+            workspace.jobs.cancel(job.id)
+    title = f"Layouts of “{_short(asked.text, 40)}”"
+    job = Job("describe", document.id, total=asked.count, parts=asked.count, title=title)
+    return workspace.jobs.submit(job, _work(workspace, document, spec, layout.grid(), asked))
 
 
-def _request(document: Document, grid: EmbeddingGrid, values: Mapping[str, Any]) -> TextRequest:
-    from ssldiff_core.text_to_grid import TextRequest
+def take_proposal(workspace: Workspace, document: Document, key: str) -> None:
+    """Make a proposed layout the document's own: one step of undo, whichever others are looked at on the way.
 
-    text = str(values.get("text", ""))
-    if not text.strip():
-        raise SettingsError("lay out a text", "it is empty", "a text says what to show", "Type a sentence")
-    geometry = grid.geometry
-    like = values.get("like")
-    return TextRequest(
-        text, document.model_id, (geometry.cols * geometry.cell_px, geometry.rows * geometry.cell_px),
-        negative=str(values.get("negative", "")), pixel_size_m=geometry.pixel_size_m,
-        seed=whole_number(values.get("seed", 0), "seed", 0, SEEDS - 1),
-        candidates=whole_number(values.get("count", 1), "candidates", 1, MOST_CANDIDATES),
-        like_seed=None if like is None else whole_number(like, "seed", 0, SEEDS - 1),
-        sketch=_kept(grid, values.get("keep")),
+    Raises:
+        LayoutError: where it is no longer kept, or does not fit the document.
+    """
+    from ssldiff_core.layouts.layout import Layout
+
+    grid, layout = load_proposal(workspace, document, key).grid, document.need_layout()
+    if document.scene is not None and grid.geometry != layout.base.geometry:
+        raise LayoutError(
+            "take this layout", "it was made for another region", "a layout lies on the region of the scene",
+            "Make it again from the sentence",
+        )  # fmt: skip
+    document.jump_to(Layout(grid, layout.palette), "text")
+    show_layout(workspace, document)
+
+
+def check_text(spec: ModelSpec, text: str, negative: str) -> None:
+    """Refuse at once what can be seen without a network.
+
+    Raises:
+        ModelError: where the model comes without a prior.
+        SettingsError: where the text is empty, too long, or names nothing to show.
+    """
+    from ssldiff_core.layouts.text import Vocabulary, read_prompt
+    from ssldiff_core.models.prior import PRIOR_FOLDER, has_prior, read_prior_spec
+
+    if not has_prior(spec):
+        raise ModelError(
+            f"lay out a text with the model {spec.id}", "it was not taught to read", "such a model has a grid prior",
+            "Choose another model, or paint the layout",
+        )  # fmt: skip
+    prior = read_prior_spec(spec.folder / PRIOR_FOLDER)
+    read_prompt(text, negative, Vocabulary(dict(prior.concepts), dict(prior.labels), frozenset(prior.words)))
+
+
+def _read(workspace: Workspace, document: Document, values: Mapping[str, Any]) -> Description:
+    """What the page sent, checked."""
+    like = load_proposal(workspace, document, str(values["like"])) if values.get("like") else None
+    shape = document.need_layout().base.shape_cell
+    if like is not None and like.grid.shape_cell != shape:
+        raise LayoutError("make layouts like this one", "the document has another size since", "", "Type it again")
+    seed = values.get("seed")
+    return Description(
+        str(values.get("text", "")).strip(), str(values.get("negative", "")).strip(),
+        whole_number(values.get("count") or 1, "number of layouts", 1, MOST_CANDIDATES),
+        whole_number(newest_seed(workspace, document) + 1 if seed is None else seed, "seed", 0, MAX_SEED),
+        like.kept if like is not None else _cells(values.get("keep"), shape), like,
     )  # fmt: skip
 
 
-def _kept(grid: EmbeddingGrid, cells: object) -> EmbeddingGrid | None:
-    """The cells that stay, as a sketch; None where there are none."""
-    if not isinstance(cells, list) or not cells:
-        return None
-    valid = np.zeros(grid.shape_cell, bool)
-    rows, cols = grid.shape_cell
-    for cell in cells:
-        if not isinstance(cell, list) or len(cell) != 2 or not all(isinstance(side, int) for side in cell):
-            raise LayoutError("keep cells", f"{cell!r} is none", "a cell is [row, column]")
-        if not (0 <= cell[0] < rows and 0 <= cell[1] < cols):
-            raise LayoutError("keep cells", f"some lie outside the grid of {rows} × {cols}")
-        valid[cell[0], cell[1]] = True
-    valid &= grid.valid
-    if valid.all():
+def _cells(value: object, shape: tuple[int, int]) -> Cells:
+    if not value:
+        return ()
+    try:
+        cells = tuple((int(row), int(col)) for row, col in value)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        raise SettingsError("keep cells", "they are no pairs of row and column") from None
+    rows, cols = shape
+    if len(cells) > MAX_CELLS or any(not (0 <= row < rows and 0 <= col < cols) for row, col in cells):
+        raise LayoutError("keep cells", f"some lie outside the grid of {rows} × {cols}")
+    if len(set(cells)) == rows * cols:
         raise LayoutError("lay out a text", "all cells are kept", "at least one is left to fill", "Select fewer cells")
-    return replace(grid, valid=valid) if valid.any() else None
+    return cells
 
 
-def _candidate(
-    workspace: Workspace, grid: EmbeddingGrid, palette: Palette, free: np.ndarray
-) -> dict[str, object]:  # fmt: skip
-    """A candidate as the page shows it, kept as a block under a token."""
-    from ssldiff_core.layouts.swatch import Swatch
+def _work(
+    workspace: Workspace, document: Document, spec: ModelSpec, now: EmbeddingGrid, asked: Description
+) -> Callable[[Job], None]:  # fmt: skip
+    """One layout after the other: each is shown when it is there, and the work can be stopped between them."""
 
-    nearest = palette.nearest(grid.vectors.reshape(-1, grid.dim)).reshape(grid.shape_cell)
-    swatches = palette.swatches
-    places = [(int(row), int(col)) for row, col in np.argwhere(free)]
-    top, left = (min(place[axis] for place in places) for axis in (0, 1))
-    bottom, right = (max(place[axis] for place in places) + 1 for axis in (0, 1))
-    texture = np.ascontiguousarray(grid.vectors[top:bottom, left:right]).astype(np.float32)
-    kinds = {(row - top, col - left): swatches[nearest[row, col]].id for row, col in places}
-    colours = {(row - top, col - left): swatches[nearest[row, col]].colour for row, col in places}
-    vectors = texture.reshape(-1, grid.dim)
-    swatch = Swatch("described cells", "#808080", vectors, texture=texture, origin="laid out from a text")
-    token = workspace.clipboard.put(Block(swatch, kinds, colours, grid.encoder_id, grid.geometry.pixel_size_m))
-    counts = np.bincount(nearest.ravel(), minlength=len(swatches))
-    shares = [
-        {"name": swatches[i].name, "colour": swatches[i].colour, "share": round(float(counts[i] / nearest.size), 4)}
-        for i in np.argsort(-counts) if counts[i]
-    ]  # fmt: skip
-    return {
-        "token": token, "row": top, "col": left, "rows": grid.shape_cell[0], "cols": grid.shape_cell[1],
-        "cells": nearest.ravel().tolist(), "colours": [swatch.colour for swatch in swatches], "shares": shares,
-    }  # fmt: skip
+    def work(job: Job) -> None:
+        from ssldiff_core.models.placement import choose_device
+        from ssldiff_core.text_to_grid import propose_grids
+
+        workspace.jobs.report(job, phase="reading the sentence", done=0, total=asked.count)
+        for index in range(asked.count):
+            if job.cancelled():
+                raise Cancelled("the making of layouts")
+            job.part = index
+            request = _request(asked, spec, now, asked.seed + index)
+            proposal = propose_grids(request, device=str(choose_device()))
+            grid = replace(proposal.grids[0], geometry=now.geometry)
+            keep_proposal(workspace, document, Proposed(job.id[:12], grid, proposal.notes, asked.kept))
+            workspace.jobs.report(job, phase="making layouts", done=index + 1, total=asked.count)
+
+    return work
+
+
+def _request(asked: Description, spec: ModelSpec, now: EmbeddingGrid, seed: int) -> TextRequest:
+    """What is asked of the prior for one layout."""
+    from ssldiff_core.text_to_grid import TextRequest
+
+    kept = np.zeros(now.shape_cell, bool)
+    if asked.kept:
+        kept[tuple(np.array(asked.kept).T)] = True
+    if asked.like is not None:
+        now = asked.like.grid
+        kept |= np.random.default_rng(seed).random(now.shape_cell) < KEPT_OF_LIKE
+    kept &= now.valid
+    geometry = now.geometry
+    return TextRequest(
+        asked.text, spec.id, (geometry.cols * geometry.cell_px, geometry.rows * geometry.cell_px),
+        negative=asked.negative, pixel_size_m=geometry.pixel_size_m, seed=seed,
+        sketch=replace(now, valid=kept, regions=None) if kept.any() else None,
+    )  # fmt: skip
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ssldiff_core.errors import ModelError
 from ssldiff_core.geometry import format_length
 
-from .describing import examples_of
+from .sentences import examples_of
 
 if TYPE_CHECKING:
     from ssldiff_core.models.catalogue import ModelSpec

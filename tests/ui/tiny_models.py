@@ -44,7 +44,21 @@ def _write_model(folder: Path, name: str, sizes: tuple[float, ...]) -> None:
         "licence": "Apache-2.0", "paper": "",
     }  # fmt: skip
     (folder / "model.json").write_text(json.dumps(facts), encoding="utf-8")
+    if name == "aerial":
+        _write_prior(folder, spec.id, sizes)
     _write_palette(folder, spec.id, sizes[0])
+
+
+def _write_prior(folder: Path, encoder_id: str, sizes: tuple[float, ...]) -> None:
+    """A grid prior that was taught nothing, with a real vocabulary; only ``aerial`` has one."""
+    from ssldiff_core.models.grid_prior import GridPriorNetwork
+    from ssldiff_core.models.prior import PRIOR_FOLDER, PriorSpec, write_prior
+
+    concepts = {"houses": ("houses", "a suburb"), "river": ("river", "water"), "woodland": ("woodland", "trees")}
+    words = tuple(sorted({word for texts in concepts.values() for text in texts for word in text.split()}))
+    spec = PriorSpec(encoder_id, "all-MiniLM-L6-v2", sizes, sizes[1], 2.0, concepts, {}, words)
+    network = GridPriorNetwork(DIM, 384, width=16, depth=1, heads=2, hidden=16)
+    write_prior(folder / PRIOR_FOLDER, spec, network)
 
 
 def _write_palette(folder: Path, encoder_id: str, pixel_size_m: float) -> None:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, File, UploadFile
 
 from .. import handlers, swatches
-from ..describing import start_description
 from ..document_json import document_to_json, layout_to_json
 from ..model_choice import model_to_json
 from ..projecting import start_umap
@@ -104,10 +103,6 @@ def _add_jobs(router: APIRouter, workspace: Workspace) -> None:
     def generate(document_id: str, payload: Payload) -> dict[str, object]:
         job = handlers.start_generation(workspace, find_document(workspace, document_id), payload)
         return workspace.job_to_json(job)
-
-    @router.post("/documents/{document_id}/describe")
-    def describe(document_id: str, payload: Payload) -> dict[str, object]:
-        return workspace.job_to_json(start_description(workspace, find_document(workspace, document_id), payload))
 
     @router.post("/documents/{document_id}/umap")
     def umap(document_id: str) -> dict[str, object]:

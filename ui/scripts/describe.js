@@ -1,172 +1,179 @@
-// The panel of the tab Describe: a sentence, the layouts that it proposes as coloured cells with names, and which one is taken.
+// The panel of the tab Describe: a sentence, what it may be laid out on, and what is said of it. The layouts are in layouts.js.
 
-import { ask, attempt, emit, grid, on, state } from './store.js';
-import { showDocument } from './live.js';
+import { ask, emit, grid, on, ServerError, state } from './store.js';
+import { activeJob, cancelJob, showDocument } from './live.js';
 import { deselect, describeSelection, pairs, selectedCells } from './selection.js';
+import { layoutCards } from './layouts.js';
 import { modelsButton } from './models.js';
-import { h } from './format.js';
+import { formatSeconds, h } from './format.js';
 
-const SEEDS = 2 ** 31;
+const SHIFT_ENTER = (event) => event.key === 'Enter' && !event.shiftKey && !event.ctrlKey && !event.metaKey && !event.isComposing;
 let parts = null;
-let proposal = null; // what was proposed last: {job, text, seed, candidates, notes}
-let taken = null; // the token of the candidate that is in the layout
-let kept = ''; // the cells that were kept when the proposal was made, as text
-let job = null; // id of the job that lays out
-let seed = 0;
+let cards = null;
+let asking = false; // a wish is under way to the server
+let fresh = false; // whether a new canvas is wanted although a layout is open
+let failed = ''; // id of the job whose failure was told
 
 /** @param {HTMLElement} element  of the component */
 export function mount(element) {
   const host = element.querySelector('#sd-panel-describe');
-  parts = {
-    text: h('textarea', { id: 'sd-text', rows: '3', maxlength: '1000', placeholder: 'What the image shows, and where', 'aria-label': 'Sentence', onkeydown: (event) => {
-      if (event.key === 'Enter' && !event.shiftKey) { event.preventDefault(); layOut(); }
-    } }),
-    negative: h('input', { type: 'text', id: 'sd-negative', maxlength: '300', placeholder: 'nothing left out' }),
-    model: h('select', { id: 'sd-describe-model', 'aria-label': 'Model', onchange: () => show() }),
-    rows: side('Rows'), cols: side('Columns'),
-    count: h('select', { id: 'sd-candidates', 'aria-label': 'Layouts to choose from' }, ...[1, 2, 3, 4, 6].map((n) => h('option', { value: n, selected: n === 3 }, String(n)))),
-    examples: h('div.sd-examples', { role: 'list', 'aria-label': 'Examples' }),
-    canvas: h('div.sd-field', {}),
-    keep: h('p.sd-keep', { hidden: true }),
-    submit: h('button.sd-primary', { type: 'button', id: 'sd-lay-out', onclick: layOut }, 'Lay it out'),
-    message: h('p.sd-describe-message', { role: 'alert', hidden: true }),
-    notes: h('ul.sd-notes', { hidden: true }),
-    cards: h('div.sd-layouts', { role: 'radiogroup', 'aria-label': 'Layouts' }),
-    none: h('p.sd-empty', { id: 'sd-no-prior', hidden: true }),
-  };
-  parts.canvas.append(parts.model, h('span', {}, parts.rows, ' × ', parts.cols, ' cells'));
-  parts.form = h('div.sd-describe-form', {}, parts.text, parts.examples, parts.canvas,
+  cards = layoutCards({ more: (layout) => layOut({ text: layout.text, negative: layout.negative, like: layout.key }) });
+  parts = { ...fields(), ...answers() };
+  parts.submit = h('button.sd-primary', { type: 'button', id: 'sd-lay-out', onclick: () => layOut() }, 'Lay it out');
+  parts.form = h('div.sd-describe-form', {}, parts.text, parts.message, parts.notes, parts.examples, parts.where, parts.canvas,
     h('details', {}, h('summary', {}, 'More'), h('label.sd-field', {}, h('span', {}, 'Leave out'), parts.negative), h('label.sd-field', {}, h('span', {}, 'Layouts to choose from'), parts.count)),
-    parts.keep, parts.submit, parts.message, parts.notes);
-  host.append(h('h2', {}, 'Describe'), parts.none, parts.form, parts.cards);
-  on('library', show);
-  on('start', show);
-  on('marks', show);
-  on('document', ({ first }) => { if (first && state.document.id !== parts.cards.dataset.document) forget(); show(); });
-  on('proposal', receive);
-  on('jobs', follow);
-  on('tab', show);
+    parts.keep, parts.submit, parts.progress);
+  host.append(h('h2', {}, 'Describe'), parts.none, parts.form, cards.element);
+  on('document', ({ first }) => {
+    if (first) [fresh, failed] = [false, ''];
+    if (first) tell('');
+    cards.load();
+  });
+  on('palette', () => cards.load());
+  on('jobs', (job) => job?.kind === 'describe' && follow(job));
+  for (const name of ['library', 'start-opened', 'start-closed', 'marks', 'document', 'tab', 'jobs']) on(name, show);
+  on('layouts', (layout) => showNotes(layout));
   show();
 }
 
-const side = (label) => h('input', { type: 'number', min: '1', max: '128', value: '8', 'aria-label': label });
-const models = () => state.models.filter((model) => model.sentences?.length);
-
-/** The model of the open layout; without one, the chosen model. */
-const model = () => (grid() ? state.models.find((one) => one.id === state.document.model_id) : models().find((one) => one.id === parts.model.value) ?? models()[0]);
-
-function forget() {
-  [proposal, taken, job] = [null, null, null];
-  parts.cards.replaceChildren();
-  tell('');
-  parts.notes.hidden = true;
+function fields() {
+  const side = (label) => h('input', { type: 'number', min: '1', max: '128', value: '8', 'aria-label': label });
+  const [rows, cols] = [side('Rows of the canvas'), side('Columns of the canvas')];
+  const model = h('select', { id: 'sd-describe-model', 'aria-label': 'Model', onchange: () => show() });
+  const way = (wanted, text, title) => h('button', { type: 'button', role: 'radio', title, 'data-fresh': String(wanted), onclick: () => { fresh = wanted; show(); } }, text);
+  return {
+    rows, cols, model,
+    text: h('textarea', { id: 'sd-text', rows: '3', placeholder: 'What the image shows, and where', 'aria-label': 'What the image shows', 'aria-describedby': 'sd-describe-message', oninput: () => show(), onkeydown: (event) => {
+      if (!SHIFT_ENTER(event)) return;
+      event.preventDefault();
+      layOut();
+    } }),
+    negative: h('input', { type: 'text', id: 'sd-negative', placeholder: 'nothing', 'aria-label': 'What to leave out' }),
+    count: h('select', { id: 'sd-candidates' }, ...[1, 2, 3, 4].map((n) => h('option', { value: n, selected: n === 3 }, String(n)))),
+    examples: h('div.sd-examples', { role: 'group', 'aria-label': 'Examples' }),
+    where: h('div.sd-segments', { role: 'radiogroup', 'aria-label': 'Where' }, way(false, 'This layout', 'Lay out the open layout anew; one undo takes it back'), way(true, 'A new canvas', 'Begin a document of its own')),
+    canvas: h('div.sd-field', {}, model, h('span', {}, rows, ' × ', cols, ' cells')),
+  };
 }
+
+function answers() {
+  const bar = h('progress', { max: '1', 'aria-label': 'Progress of the layouts' });
+  const text = h('span.sd-progress-text', { 'aria-live': 'polite' });
+  const stop = h('button', { type: 'button', id: 'sd-cancel-describe', title: 'Stop (Esc)', onclick: () => activeJob('describe') && cancelJob(activeJob('describe')) }, 'Cancel');
+  return {
+    bar, progressText: text,
+    keep: h('p.sd-keep', { hidden: true }),
+    message: h('p.sd-describe-message', { id: 'sd-describe-message', role: 'alert', hidden: true }),
+    notes: h('ul.sd-notes', { hidden: true, 'aria-label': 'What to know of this sentence' }),
+    none: h('p.sd-empty', { id: 'sd-no-prior', hidden: true }),
+    progress: h('div.sd-progress', { hidden: true }, bar, h('div.sd-row', {}, text, h('span.sd-spring'), stop)),
+  };
+}
+
+const readers = () => state.models.filter((model) => model.sentences?.length);
+const ownReads = () => readers().some((model) => model.id === state.document?.model_id);
+const onStart = () => !document.querySelector('.sd-start')?.hidden;
+
+/** Whether the sentence begins a document of its own. */
+const begins = () => !grid() || onStart() || fresh || !ownReads();
+
+const model = () => (begins() ? readers().find((one) => one.id === parts.model.value) ?? readers()[0] : readers().find((one) => one.id === state.document.model_id));
 
 function show() {
-  const able = model()?.sentences?.length > 0;
-  parts.none.hidden = able;
+  const able = readers().length > 0;
+  parts.none.hidden = able && (ownReads() || !grid() || onStart());
   parts.form.hidden = !able;
-  if (!able) {
-    const others = models().map((one) => one.id);
-    parts.none.replaceChildren(grid() && others.length
-      ? `${state.document.model_id} does not read text. ${others.join(' and ')} do: begin an empty canvas with one of them.`
-      : 'No model here reads text. A model does when it has a grid prior: ssldiff train prior --help.', modelsButton());
-    return;
-  }
-  const known = models().map((one) => one.id).join();
+  if (!able) parts.none.replaceChildren('No model here reads sentences yet. One does when it comes with a grid prior: ', h('code', {}, 'ssldiff train prior --help'), ' says how to make one. ', modelsButton());
+  else parts.none.textContent = `The model ${state.document?.model_id} does not read sentences. What you type begins a new canvas of a model that does.`;
+  cards.element.hidden = !able || onStart();
+  if (!able) return;
+  const known = readers().map((one) => one.id).join();
   if (parts.model.dataset.known !== known) {
     parts.model.dataset.known = known;
-    parts.model.replaceChildren(...models().map((one) => h('option', { value: one.id }, one.id)));
+    parts.model.replaceChildren(...readers().map((one) => h('option', { value: one.id }, one.id)));
+    const likely = state.document?.model_id;
+    if (readers().some((one) => one.id === likely)) parts.model.value = likely;
   }
-  parts.canvas.hidden = Boolean(grid());
-  if (parts.examples.dataset.model !== model().id) {
-    parts.examples.dataset.model = model().id;
-    parts.examples.replaceChildren(...model().sentences.map((text) => h('button.sd-example', { type: 'button', role: 'listitem', onclick: () => { parts.text.value = text; parts.text.focus(); } }, text)));
-  }
-  const selection = grid() && selectedCells().size ? describeSelection() : '';
+  parts.where.hidden = !grid() || onStart() || !ownReads();
+  for (const button of parts.where.children) button.setAttribute('aria-checked', String(button.dataset.fresh === String(fresh)));
+  parts.canvas.hidden = !begins();
+  showExamples();
+  showKept();
+  const job = activeJob('describe');
+  parts.submit.hidden = Boolean(job);
+  parts.submit.disabled = asking;
+  parts.submit.textContent = keeping().length ? 'Fill the rest' : cards.has(parts.text.value.trim()) && !begins() ? 'Lay out others' : 'Lay it out';
+}
+
+function showExamples() {
+  if (parts.examples.dataset.model === model().id) return;
+  parts.examples.dataset.model = model().id;
+  parts.examples.replaceChildren(...model().sentences.map((text) => h('button.sd-example', { type: 'button', title: 'Lay this out', onclick: () => {
+    parts.text.value = text;
+    layOut();
+  } }, text)));
+}
+
+const keeping = () => (begins() ? [] : pairs(selectedCells()));
+
+function showKept() {
+  const selection = keeping().length ? describeSelection() : '';
   parts.keep.hidden = !selection;
-  parts.keep.replaceChildren(selection ? `${selection} selected: they stay, the rest is laid out. ` : '', selection ? h('button.sd-quiet', { type: 'button', onclick: deselect }, 'Lay out all') : '');
-  parts.submit.disabled = Boolean(job);
-  parts.submit.textContent = job ? 'Laying out …' : proposal && proposal.text === parts.text.value.trim() ? 'Lay out others' : 'Lay it out';
+  parts.keep.replaceChildren(...(selection ? [`The ${selection} selected stay${/^1 /.test(selection) ? 's' : ''} as now. `, h('button.sd-quiet', { type: 'button', onclick: deselect }, 'Lay out all')] : []));
 }
 
-/** Ask for layouts; on an empty page a canvas is begun first. `like` is the seed of a layout to stay near to. */
-async function layOut(event, like = null) {
-  const text = parts.text.value.trim();
-  if (!text) return tell('Type a sentence, or choose one of the examples.');
-  if (job) return undefined;
+/** Ask for layouts; what is wrong with the sentence is said beside it. */
+async function layOut({ text = parts.text.value.trim(), negative = parts.negative.value.trim(), like = null } = {}) {
+  if (asking) return;
+  [asking, failed] = [true, ''];
   tell('');
-  job = 'asked';
   show();
-  const answer = await attempt(async () => {
-    if (!grid()) {
-      const made = await ask('documents', { model: parts.model.value, rows: Number(parts.rows.value), cols: Number(parts.cols.value), name: text });
-      parts.cards.dataset.document = made.id;
+  try {
+    const wish = { text, negative, count: Number(parts.count.value) };
+    if (like) await ask(`documents/${state.document.id}/describe`, { ...wish, like });
+    else if (begins()) {
+      const size = { rows: Number(parts.rows.value), cols: Number(parts.cols.value) };
+      const made = await ask('described-documents', { ...wish, ...size, model: model().id });
+      sessionStorage.setItem(`ssldiff-tab-${made.id}`, 'describe');
       showDocument(made);
-      emit('way', 'describe');
-    }
-    kept = JSON.stringify(pairs(selectedCells()));
-    const again = proposal?.text === text || like !== null;
-    seed = again ? (seed + Number(parts.count.value) + 1) % SEEDS : seed;
-    return ask(`documents/${state.document.id}/describe`, { text, negative: parts.negative.value, count: Number(parts.count.value), seed, like, keep: pairs(selectedCells()) });
-  });
-  job = answer?.job.id ?? null;
-  show();
-  return undefined;
-}
-
-function receive(message) {
-  if (message.job !== job && job !== 'asked') return;
-  proposal = message;
-  parts.notes.replaceChildren(...message.notes.map((note) => h('li', {}, note)));
-  parts.notes.hidden = !message.notes.length;
-  parts.cards.replaceChildren(...message.candidates.map(card));
-  take(message.candidates[0]);
-}
-
-function follow(news) {
-  if (!job || news?.id !== job || ['queued', 'running'].includes(news.state)) return;
-  job = null;
-  if (news.state === 'failed') tell(news.message);
+    } else await ask(`documents/${state.document.id}/describe`, { ...wish, keep: keeping() });
+  } catch (error) {
+    if (!(error instanceof ServerError)) console.error(error);
+    tell(error.message);
+    parts.text.focus();
+  }
+  asking = false;
   show();
 }
 
-/** One edit, in place of the candidate that was taken before. */
-async function take(candidate) {
-  if (taken === candidate.token) return;
-  const answer = await attempt(() => ask(`documents/${state.document.id}/paste`, { token: candidate.token, row: candidate.row, col: candidate.col }));
-  if (!answer) return;
-  taken = candidate.token;
-  mark();
+function follow(job) {
+  const running = ['queued', 'running'].includes(job.state);
+  parts.progress.hidden = !running;
+  if (job.state === 'running' && job.done) parts.bar.value = job.done / job.total;
+  else parts.bar.removeAttribute('value');
+  const eta = job.eta_s ? ` · ${formatSeconds(job.eta_s)} left` : '';
+  parts.progressText.textContent = job.state === 'queued' ? (job.before ? `Waiting for ${job.before} job${job.before > 1 ? 's' : ''} before it` : 'Starting …') : `Layout ${Math.min(job.done + 1, job.total)} of ${job.total}${eta}`;
+  cards.follow(job);
+  if (job.state === 'failed' && failed !== job.id && Date.now() / 1000 - job.finished < 30) {
+    failed = job.id;
+    tell(job.message);
+  }
 }
 
-function mark() {
-  for (const element of parts.cards.children) element.querySelector('.sd-layout').setAttribute('aria-checked', String(element.dataset.token === taken));
-}
-
-function card(candidate, index) {
-  const names = candidate.shares.slice(0, 4).map(({ name, colour, share }) => h('li', {}, h('span.sd-chip', { style: `background:${colour}` }), `${name} ${Math.round(100 * share)} %`));
-  const more = candidate.shares.length > 4 ? h('li.sd-hint-text', {}, `and ${candidate.shares.length - 4} more`) : null;
-  const said = candidate.shares.map(({ name, share }) => `${name} ${Math.round(100 * share)} percent`).join(', ');
-  return h('div.sd-layout-card', { 'data-token': candidate.token },
-    h('button.sd-layout', { type: 'button', role: 'radio', 'aria-checked': 'false', 'aria-label': `Layout ${index + 1}: ${said}`, title: 'Take this layout', onclick: () => take(candidate) }, picture(candidate)),
-    h('ul', {}, ...names, more),
-    h('button.sd-quiet', { type: 'button', title: 'Layouts near to this one', onclick: (event) => layOut(event, proposal.seed + index) }, 'More like this'));
-}
-
-/** The cells as a small picture, one square each. */
-function picture({ rows, cols, cells, colours }) {
-  const size = Math.max(1, Math.floor(120 / Math.max(rows, cols)));
-  const canvas = h('canvas', { width: cols * size, height: rows * size });
-  const pen = canvas.getContext('2d');
-  cells.forEach((kind, cell) => {
-    pen.fillStyle = colours[kind];
-    pen.fillRect((cell % cols) * size, Math.floor(cell / cols) * size, size, size);
-  });
-  return canvas;
+/** Unknown words and the like, of the sentence whose layouts are newest. */
+function showNotes(layout) {
+  const notes = layout?.notes ?? [];
+  parts.notes.hidden = !notes.length;
+  parts.notes.replaceChildren(...notes.map((note) => h('li', {}, note)));
+  if (layout && !parts.text.value.trim()) {
+    parts.text.value = layout.text;
+    parts.negative.value = layout.negative;
+  }
+  show();
 }
 
 function tell(text) {
   parts.message.textContent = text;
   parts.message.hidden = !text;
+  if (text) parts.notes.hidden = true;
 }

@@ -25,6 +25,7 @@ const PATHS = {
   download: '<path d="M10 3v9M6.5 8.8L10 12.3l3.5-3.5M3.5 16.5h13"/>',
   close: '<path d="M5 5l10 10M15 5L5 15"/>',
   upload: '<path d="M10 13V4M6.5 7.3L10 3.8l3.5 3.5M3.5 12.5v3.2c0 .5.4.8.8.8h11.4c.4 0 .8-.3.8-.8v-3.2"/>',
+  describe: '<path d="M3 4.5h14v9H9l-4 3.5v-3.5H3z"/><path d="M6.5 8h7M6.5 10.5h4.5"/>',
   canvas: '<rect x="3" y="3.5" width="14" height="13" rx="1.2"/><path d="M6.5 10h7M10 6.5v7"/>',
   warning: '<path d="M10 3.4l7.2 12.8H2.8z"/><path d="M10 8.2v3.9M10 14v.2"/>',
   lock: '<path d="M6.5 9V6.5a3.5 3.5 0 0 1 7 0V9"/><rect x="4.5" y="9" width="11" height="7.5" rx="1.3"/>',

@@ -90,7 +90,7 @@ function generate() {
 function escape() {
   if (helpIsOpen()) return closeHelp(), true;
   if (abandonStroke()) return true;
-  const job = activeJob('generate') ?? activeJob('encode');
+  const job = activeJob('generate') ?? activeJob('encode') ?? activeJob('describe');
   if (job) return cancelJob(job), true;
   emit('escape');
   return false;

@@ -117,7 +117,6 @@ function receive(message) {
   else if (message.type === 'job') receiveJob(message.job);
   else if (message.type === 'follow') followed(message);
   else if (message.type === 'tile') tileDrawn(message);
-  else if (message.type === 'proposal') emit('proposal', message);
   else if (message.type === 'ack') settle(message.seq);
   else if (message.type === 'error') {
     notify(message.error);
@@ -145,7 +144,7 @@ function receiveDocument(body, first) {
   else if (first || !currentResult()) state.resultId = body.shown || newest;
   if (newGrid && !first) {
     state.region = null;
-    state.tool = state.tab === 'paint' ? 'brush' : 'pan';
+    state.tool = state.tab === 'explore' ? 'pan' : 'brush';
     emit('tool');
   }
   emit('document', { first, newGrid: Boolean(newGrid) });

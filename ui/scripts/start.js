@@ -1,10 +1,11 @@
 // The way in: demo scenes, the server's folder, an upload, an empty canvas, documents of before.
 
-import { ask, attempt, on, read, ServerError, state, url } from './store.js';
+import { ask, attempt, emit, on, read, ServerError, state, url } from './store.js';
 import { showDocument } from './live.js';
 import { fileBrowser, thumbnail } from './browse.js';
 import { documentList } from './documents.js';
 import { modelsButton } from './models.js';
+import { chooseTab } from './tabs.js';
 import { h } from './format.js';
 import { icon } from './icons.js';
 
@@ -29,10 +30,12 @@ export function mountStart(element) {
 
 function close() {
   host.hidden = true;
+  emit('start-closed');
 }
 
 async function open() {
   host.hidden = false;
+  emit('start-opened');
   host.replaceChildren(h('p.sd-hint-text', {}, 'Looking for scenes …'));
   const library = await attempt(() => ask('library'));
   state.models = library?.models ?? [];
@@ -65,9 +68,15 @@ function sections(library) {
       h('div', {},
         section('Your file', uploadBox()),
         library.has_root ? section('Folder on the server', fileBrowser(files, openScene)) : files.length ? section('Uploaded before', fileBrowser(files, openScene)) : null,
+        library.models.some((model) => model.sentences.length) ? way('describe', section('A sentence', h('p', {}, 'Say what lies where, and choose among the layouts that it gives.'), h('button', { type: 'button', id: 'sd-begin-describing', html: `${icon('describe', 17)}<span>Describe an image</span>`, onclick: describe }))) : null,
         palettes.length ? way('paint', section('Empty canvas', h('p', {}, 'Nothing to open: paint with the model\'s own palette.'), canvasForm(palettes))) : null)),
     library.models.length ? null : h('p.sd-empty', {}, 'No model weights are installed: scenes can be looked at, but not read or generated.'),
   ].filter(Boolean);
+}
+
+function describe() {
+  chooseTab('describe');
+  document.querySelector('#sd-text')?.focus();
 }
 
 function way(name, part) {

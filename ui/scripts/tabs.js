@@ -37,7 +37,6 @@ export function mountTabs(host) {
   host.append(list);
   on('tab', show);
   on('tool', () => PAINT_TOOLS.has(state.tool) && state.tab === 'explore' && setTab('paint'));
-  on('way', setTab);
   on('document', ({ first }) => first && setTab(rememberedTab() ?? fittingTab()));
   show();
 }

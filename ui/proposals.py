@@ -1,0 +1,121 @@
+"""Layouts that a sentence gave, kept beside their document until newer ones take their place."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ssldiff_core.errors import LayoutError, SSLDiffError
+
+from .documents import Document
+from .files import write_json
+
+if TYPE_CHECKING:
+    from ssldiff_core.embeddings.grid import EmbeddingGrid
+
+    from .workspace import Workspace
+
+KEPT = 12
+FOLDER, LIST = "proposals", "proposals.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Proposed:
+    """One layout to choose.
+
+    Args:
+        batch: layouts of one wish have one batch.
+        grid: all cells valid; its source holds the sentence.
+        notes: what the user should know of the sentence.
+        kept: cells of the document that it holds as they were.
+    """
+
+    batch: str
+    grid: EmbeddingGrid
+    notes: tuple[str, ...] = ()
+    kept: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """The sentence, how it was read, and the seed."""
+        return dict(self.grid.source.get("text", {}))
+
+
+def keep_proposal(workspace: Workspace, document: Document, made: Proposed) -> str:
+    """Write a layout down, and forget the oldest beyond :data:`KEPT`; its key."""
+    folder = _folder(workspace, document)
+    folder.mkdir(exist_ok=True)
+    key = f"{made.batch}-{made.told.get('seed', 0)}"
+    made.grid.save(folder / f"{key}.npz")
+    records = [record for record in _records(folder) if record["key"] != key]
+    records.append({"key": key, "batch": made.batch, "notes": list(made.notes), "kept": [list(c) for c in made.kept]})
+    write_json(folder / LIST, {"proposals": records[-KEPT:]})
+    for old in records[:-KEPT]:
+        (folder / f"{old['key']}.npz").unlink(missing_ok=True)
+    return key
+
+
+def load_proposal(workspace: Workspace, document: Document, key: str) -> Proposed:
+    """A layout by its key.
+
+    Raises:
+        LayoutError: where it is no longer kept.
+    """
+    from ssldiff_core.embeddings.grid import EmbeddingGrid
+
+    folder = _folder(workspace, document)
+    record = next((record for record in _records(folder) if record["key"] == key), None)
+    if record is None or not re.fullmatch(r"[0-9a-f]{12}-\d+", key):
+        raise LayoutError("use this layout", "it is no longer kept", "", "Make it again from the sentence")
+    kept = tuple((int(row), int(col)) for row, col in record["kept"])
+    return Proposed(record["batch"], EmbeddingGrid.load(folder / f"{key}.npz"), tuple(record["notes"]), kept)
+
+
+def newest_seed(workspace: Workspace, document: Document) -> int:
+    """The largest seed that gave a layout of the document; -1 where there was none."""
+    records = _records(_folder(workspace, document))
+    return max((int(record["key"].split("-")[1]) for record in records), default=-1)
+
+
+def proposals_to_json(workspace: Workspace, document: Document) -> dict[str, object]:
+    """What the page shows, oldest first: cells as indices of the document's swatches (int16 as base64)."""
+    shown: list[dict[str, object]] = []
+    for record in _records(_folder(workspace, document)):
+        try:
+            shown.append(_to_json(document, load_proposal(workspace, document, record["key"]), record["key"]))
+        except (SSLDiffError, OSError):
+            continue
+    return {"proposals": shown}
+
+
+def _to_json(document: Document, made: Proposed, key: str) -> dict[str, object]:
+    grid, told, layout = made.grid, made.told, document.need_layout()
+    labels = np.full(grid.shape_cell, -1, np.int16)
+    if layout.palette is not None:
+        layout.palette.check_fits(grid)
+        labels[:] = layout.palette.nearest(grid.vectors.reshape(-1, grid.dim)).reshape(grid.shape_cell)
+    rows, cols = grid.shape_cell
+    return {
+        "key": key, "batch": made.batch, "rows": rows, "cols": cols, "notes": list(made.notes),
+        "kept": len(made.kept), "digest": grid.digest, "labels": base64.b64encode(labels.tobytes()).decode("ascii"),
+        "text": str(told.get("prompt", "")), "negative": str(told.get("negative", "")),
+        "phrases": list(told.get("phrases", ())), "absent": list(told.get("absent", ())),
+    }  # fmt: skip
+
+
+def _folder(workspace: Workspace, document: Document) -> Path:
+    return workspace.documents.folder(document.id) / FOLDER
+
+
+def _records(folder: Path) -> list[dict[str, Any]]:
+    try:
+        return list(json.loads((folder / LIST).read_text(encoding="utf-8"))["proposals"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
