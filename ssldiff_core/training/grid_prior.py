@@ -22,7 +22,7 @@ from .run import Budget, TrainingRun
 
 CELLS_A_STEP, MOST_LAYOUTS = 1024, 96
 PHRASES = 4
-WORDLESS_SHARE, SKETCHED_SHARE, REAL_SHARE = 0.12, 0.3, 0.35
+WORDLESS_SHARE, SKETCHED_SHARE, REAL_SHARE, PURE_NOISE_SHARE = 0.12, 0.3, 0.35, 0.08
 SHAPES = ((0.25, 2, 2), (0.15, 3, 4), (0.45, 5, 9), (0.12, 10, 16), (0.03, 20, 32))
 """Share of steps, and the least and greatest side of their layouts."""
 
@@ -107,8 +107,13 @@ class PriorBatches:
 
 
 def draw_levels(count: int) -> Tensor:
-    """(count,) noise levels, more of them high: there the layout is decided."""
-    return torch.sigmoid(1.3 * torch.randn(count) + 0.5)
+    """(count,) noise levels, most of them very high: there the layout is decided, and by the words.
+
+    A cell has over a hundred numbers, which together show its kind through much noise: at a level of 0.8 the noisy grid
+    itself tells what lies where, and nothing is left to learn from a caption.
+    """
+    levels = torch.sigmoid(1.4 * torch.randn(count) + 2.2)
+    return torch.where(torch.rand(count) < PURE_NOISE_SHARE, torch.ones(()), levels)
 
 
 def prior_loss(network: torch.nn.Module, batch: dict[str, Tensor], level: Tensor) -> Tensor:
