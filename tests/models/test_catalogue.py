@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from ssldiff_core.errors import ModelError
+from ssldiff_core.evaluation.features import load_features
 from ssldiff_core.models.catalogue import find_model_for, get_model_spec, list_models, load_model, read_model_spec
 from tests.ui.tiny_models import write_tiny_models
 
@@ -43,6 +45,16 @@ def test_the_digest_follows_the_weights(folder):
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     assert len(before) == 64
     assert read_model_spec(folder / "tissue").digest != before
+
+
+@pytest.mark.parametrize("domain", ["aerial", "tissue"])
+def test_a_judge_ships_and_is_no_part_of_what_draws(domain) -> None:
+    spec = get_model_spec(domain)
+    assert (spec.folder / "judge" / "encoder.safetensors").is_file()
+    assert {name for name, _ in spec.weights_files()} == {"autoencoder", "denoiser"}
+    judge = load_features(f"judge-{domain}")
+    assert judge.id == f"judge-{domain}"
+    assert judge.extract(np.zeros((1, 128, 128, 3), np.uint8)).shape == (1, 256)
 
 
 def test_truncated_weights_are_refused(folder):
