@@ -108,8 +108,8 @@ class ModelSpec:
         return tuple((name, facts.st_size, facts.st_mtime_ns) for name, facts in files)
 
     def weights_files(self) -> list[tuple[str, Path]]:
-        """(part, file) of every safetensors file that draws: not of the grid prior, which makes what is drawn, nor of the
-        judge.
+        """(part, file) of every safetensors file that draws: not of the grid prior, which makes what is drawn, nor the
+        judge's.
         """
         folders = [(name, folder) for name, folder in self.part_folders() if name not in ("prior", "judge")]
         return [(name, file) for name, folder in folders for file in sorted(folder.glob("*.safetensors"))]
