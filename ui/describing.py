@@ -42,6 +42,7 @@ class Description:
         seed: of the first; the next ones follow.
         kept: cells that stay as they are; the rest is filled.
         like: a layout that was proposed before, of which relatives are asked for.
+        take: whether the first one becomes the document's layout, where that was left alone meanwhile.
     """
 
     text: str
@@ -50,6 +51,7 @@ class Description:
     seed: int
     kept: Cells = ()
     like: Proposed | None = None
+    take: bool = False
 
 
 def describe_anew(workspace: Workspace, values: Mapping[str, Any]) -> Document:
@@ -63,7 +65,7 @@ def describe_anew(workspace: Workspace, values: Mapping[str, Any]) -> Document:
     check_text(spec, text, str(values.get("negative", "")))
     document = empty_canvas(workspace, spec.id, values.get("rows", 8), values.get("cols", 8))
     document.rename(_short(text[:1].upper() + text[1:], 60))
-    start_description(workspace, document, values)
+    start_description(workspace, document, {**values, "take": True})
     return document
 
 
@@ -74,7 +76,8 @@ def start_description(workspace: Workspace, document: Document, values: Mapping[
         workspace: of the server.
         document: has a layout.
         values: ``text``; ``negative``; ``count`` of layouts; ``seed`` of the first; ``like``, the key of a layout to
-            stay near to; ``keep``, cells as [row, col] that stay as they are.
+            stay near to; ``keep``, cells as [row, col] that stay as they are; ``take``, whether the first one becomes
+            the document's layout at once.
 
     Raises:
         LayoutError: where there is no layout, a kept cell lies outside it, or nothing is left to fill.
@@ -111,14 +114,16 @@ def take_proposal(workspace: Workspace, document: Document, key: str) -> None:
 
 
 def check_text(spec: ModelSpec, text: str, negative: str) -> None:
-    """Refuse at once what can be seen without a network.
+    """Refuse what the prior cannot follow before anything is begun.
 
     Raises:
-        ModelError: where the model comes without a prior.
-        SettingsError: where the text is empty, too long, or names nothing to show.
+        ModelError: where the model comes without a prior, or the text encoder is not here.
+        SettingsError: where the text is empty, too long, or names nothing that the prior knows.
     """
     from ssldiff_core.layouts.text import Vocabulary, read_prompt
+    from ssldiff_core.layouts.understanding import check_understood
     from ssldiff_core.models.prior import PRIOR_FOLDER, has_prior, read_prior_spec
+    from ssldiff_core.models.text_encoders import load_text_encoder
 
     if not has_prior(spec):
         raise ModelError(
@@ -126,7 +131,10 @@ def check_text(spec: ModelSpec, text: str, negative: str) -> None:
             "Choose another model, or paint the layout",
         )  # fmt: skip
     prior = read_prior_spec(spec.folder / PRIOR_FOLDER)
-    read_prompt(text, negative, Vocabulary(dict(prior.concepts), dict(prior.labels), frozenset(prior.words)))
+    vocabulary = Vocabulary(dict(prior.concepts), dict(prior.labels), frozenset(prior.words))
+    check_understood(
+        read_prompt(text, negative, vocabulary), vocabulary, load_text_encoder(prior.text_encoder), spec.domain
+    )
 
 
 def _read(workspace: Workspace, document: Document, values: Mapping[str, Any]) -> Description:
@@ -141,6 +149,7 @@ def _read(workspace: Workspace, document: Document, values: Mapping[str, Any]) -
         whole_number(values.get("count") or 1, "number of layouts", 1, MOST_CANDIDATES),
         whole_number(newest_seed(workspace, document) + 1 if seed is None else seed, "seed", 0, MAX_SEED),
         like.kept if like is not None else _cells(values.get("keep"), shape), like,
+        bool(values.get("take")),
     )  # fmt: skip
 
 
@@ -176,7 +185,9 @@ def _work(
             request = _request(asked, spec, now, asked.seed + index)
             proposal = propose_grids(request, device=str(choose_device()))
             grid = replace(proposal.grids[0], geometry=now.geometry)
-            keep_proposal(workspace, document, Proposed(job.id[:12], grid, proposal.notes, asked.kept))
+            key = keep_proposal(workspace, document, Proposed(job.id[:12], grid, proposal.notes, asked.kept))
+            if asked.take and index == 0 and document.need_layout().grid() == now:
+                take_proposal(workspace, document, key)
             workspace.jobs.report(job, phase="making layouts", done=index + 1, total=asked.count)
 
     return work

@@ -251,7 +251,10 @@ class Document:
         with self.lock:
             layout, drawn, known = self.need_layout(), self.drawn, self._pending
             if drawn is None or drawn.geometry != layout.base.geometry or drawn.dim != layout.base.dim:
-                return np.zeros(layout.base.shape_cell, np.uint8)
+                from .growing import cells_beyond
+
+                grown = None if drawn is None else cells_beyond(drawn, layout.grid())
+                return np.zeros(layout.base.shape_cell, np.uint8) if grown is None else grown[0].astype(np.uint8)
             changed = None if known is None or known[1] is not drawn else layout.changed_since(known[0])
             if known is None or changed is None:
                 found = np.indices(layout.base.shape_cell).reshape(2, -1)

@@ -13,6 +13,7 @@ import numpy as np
 from ssldiff_core.errors import Cancelled, SettingsError
 
 from .documents import Document
+from .growing import cells_beyond
 from .jobs import Job
 from .records import ResultRecord
 from .results import delete_result, find_result, keep_labels, result_folder, result_manifest, result_pixels
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ssldiff_core.diffusion.appearance import Appearance
     from ssldiff_core.diffusion.graph.trajectory import Trajectory
     from ssldiff_core.diffusion.reference import Reference
+    from ssldiff_core.embeddings.grid import EmbeddingGrid
     from ssldiff_core.generate import Result, Step
     from ssldiff_core.layouts.layout import Layout
     from ssldiff_core.models.catalogue import Model
@@ -161,13 +163,18 @@ def find_origin(workspace: Workspace, document: Document, layout: Layout, wish: 
     if run is None or record.model_id != document.model_id:
         return None
     before, after = Manifest.from_json(run.record).grid, layout.grid()
-    if before.geometry != after.geometry or before.encoder_id != after.encoder_id or before == after:
+    beyond = None if before == after else cells_beyond(before, after)
+    if beyond is None:
         return None
-    differ = (before.valid != after.valid) | (before.vectors != after.vectors).any(axis=-1)
-    if before.digest != after.digest and not differ.any():
+    if before.geometry != after.geometry:
+        return Origin(record, run, int(beyond[0].sum())) if not beyond[1] else None  # grown, and nothing else
+    if before.digest != after.digest and not _holds_others(before, after):
         return None  # only borders finer than cells moved: all is drawn
-    cells = int(differ.sum())
-    return Origin(record, run, cells) if cells <= MOST_CHANGED * differ.size else None
+    return Origin(record, run, beyond[1]) if beyond[1] <= MOST_CHANGED * after.valid.size else None
+
+
+def _holds_others(before: EmbeddingGrid, after: EmbeddingGrid) -> bool:
+    return bool(((before.valid != after.valid) | (before.vectors != after.vectors).any(axis=-1)).any())
 
 
 def same_settings(record: ResultRecord, wish: Wish) -> bool:

@@ -12,7 +12,6 @@ import pytest
 
 from ssldiff_core.errors import SettingsError
 from ssldiff_core.layouts import Paint
-from tests.ui.tiny_models import write_tiny_models
 from ui import handlers
 from ui.config import AppConfig
 from ui.document_store import DocumentStore
@@ -23,11 +22,6 @@ from ui.records import ResultRecord
 from ui.results import delete_result, result_folder, result_manifest, result_pixels
 from ui.wishes import Wish
 from ui.workspace import Workspace
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture

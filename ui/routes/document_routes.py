@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, File, UploadFile
 
 from .. import handlers, swatches
 from ..document_json import document_to_json, layout_to_json
+from ..growing import grow
 from ..model_choice import model_to_json
 from ..projecting import start_umap
 from ..scene_links import link_scene
@@ -80,6 +81,12 @@ def _add_document(router: APIRouter, workspace: Workspace) -> None:
         document = find_document(workspace, document_id)
         handlers.apply_edit(workspace, document, payload)
         return layout_to_json(document)
+
+    @router.post("/documents/{document_id}/grow")
+    def enlarge(document_id: str, payload: Payload) -> dict[str, object]:
+        document = find_document(workspace, document_id)
+        grow(workspace, document, payload)
+        return document_to_json(document)
 
     @router.post("/documents/{document_id}/swatches")
     def pick(document_id: str, payload: Payload) -> dict[str, object]:

@@ -102,7 +102,7 @@ function show() {
   const job = activeJob('describe');
   parts.submit.hidden = Boolean(job);
   parts.submit.disabled = asking;
-  parts.submit.textContent = keeping().length ? 'Fill the rest' : cards.has(parts.text.value.trim()) && !begins() ? 'Lay out others' : 'Lay it out';
+  parts.submit.textContent = asking ? 'Reading the sentence …' : keeping().length ? 'Fill the rest' : cards.has(parts.text.value.trim()) && !begins() ? 'Lay out others' : 'Lay it out';
 }
 
 function showExamples() {

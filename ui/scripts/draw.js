@@ -3,6 +3,7 @@
 import { currentResult, emit, grid, on, scene, state } from './store.js';
 import { activeJob } from './live.js';
 import { followToggle } from './follow.js';
+import { newCells } from './grow.js';
 import { drawTheRest, isVirtual, tilesLeft } from './virtual.js';
 import { h } from './format.js';
 
@@ -53,6 +54,11 @@ export function plan() {
   const of = (values, text, goesOn = false) => ({ text, goesOn, cells, values: { count, ...values } });
   if (isVirtual()) return of({}, tilesLeft() === null ? 'Draw the rest' : `Draw the rest · ${tilesLeft()} tiles`);
   if (count > 1) return of(nextSeed(cells), `Draw ${count} variations`);
+  const fresh = newCells();
+  if (record?.goes_on && plain && fresh && asShown(record)) {
+    if (cells === fresh) return of({}, `Draw ${cells} new cell${cells === 1 ? '' : 's'}`, true);
+    return of({}, 'Draw all of it');
+  }
   if (record?.goes_on && plain && cells && asShown(record) && cells <= MOST_CHANGED * grid().rows * grid().cols) {
     return of({}, `Draw ${cells} changed cell${cells === 1 ? '' : 's'}`, true);
   }

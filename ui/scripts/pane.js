@@ -1,7 +1,7 @@
 // One deep-zoom viewer with an overlay canvas. Positions are level-0 pixels of the document's world, whose width is 1 for the viewer.
 
 import { h } from './format.js';
-import { url, worldWidth } from './store.js';
+import { url } from './store.js';
 
 const TILE = 256;
 const BLANK = 'data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7';
@@ -36,6 +36,7 @@ export class Pane {
     this.draw = draw;
     this.items = new Map(); // what ('scene' | 'result') -> {key, item}
     this.preview = null; // {image, box}
+    this.world = 1; // level-0 pixels across the document's world
     this.canvas = h('canvas.sd-overlay', { 'aria-hidden': 'true' });
     this.surface = h('div.sd-surface');
     host.append(this.surface);
@@ -58,10 +59,6 @@ export class Pane {
       if (!host.clientWidth) this.hidden = true;
       this.redraw();
     }).observe(host);
-  }
-
-  get world() {
-    return worldWidth();
   }
 
   /** Show a scene or a result, in place of what was shown under the same name, without a moment of emptiness. */
@@ -94,15 +91,16 @@ export class Pane {
     });
   }
 
-  /** Take everything away: another document comes, whose world is `height` / `width` in shape. */
-  clear({ width, height }) {
+  /** Take everything away: another document comes, or a larger canvas, whose world is this box of level-0 pixels. */
+  clear({ x, y, width, height }) {
+    this.world = width;
     this.viewer.world.removeAll();
     this.items.clear();
     this.preview = null;
     // a viewer without any image neither moves nor resizes: an invisible one lies at the bottom
     this.viewer.addTiledImage({
       tileSource: { width, height, tileSize: Math.max(width, height), minLevel: 0, maxLevel: 0, getTileUrl: () => BLANK },
-      x: 0, y: 0, width: 1, index: 0, success: () => { this.resized = true; },
+      x: x / width, y: y / width, width: 1, index: 0, success: () => { this.resized = true; },
     });
     this.redraw();
   }

@@ -100,11 +100,10 @@ export const swatches = () => state.document?.palette?.swatches ?? [];
 export const scene = () => state.document?.scene ?? null;
 export const currentResult = () => state.document?.results.find((result) => result.id === state.resultId) ?? null;
 
-/** Width and height of the document's world in level-0 pixels. */
-export function worldSize() {
-  if (scene()) return { width: scene().size_l0[0], height: scene().size_l0[1] };
-  return grid() ? { width: grid().cols * grid().cell_l0, height: grid().rows * grid().cell_l0 } : { width: 1, height: 1 };
+/** The document's world, as a box of level-0 pixels: its scene, or without one its canvas. */
+export function world() {
+  if (scene()) return { x: 0, y: 0, width: scene().size_l0[0], height: scene().size_l0[1] };
+  if (!grid()) return { x: 0, y: 0, width: 1, height: 1 };
+  const { origin_l0: [x, y], cols, rows, cell_l0: cell } = grid();
+  return { x, y, width: cols * cell, height: rows * cell };
 }
-
-/** Level-0 pixels across the document's world. */
-export const worldWidth = () => worldSize().width;

@@ -1,7 +1,7 @@
 // The stage: reference and result side by side, what lies over them, and the line of facts below.
 
 import { activeJob, cancelJob, openDocument, setOpenedHandler } from './live.js';
-import { currentResult, emit, grid, notify, on, scene, state, url, worldSize } from './store.js';
+import { currentResult, emit, grid, notify, on, scene, state, url, world } from './store.js';
 import { formatSeconds, h, whole } from './format.js';
 import { icon } from './icons.js';
 import { drawGrid, drawRegion } from './overlay.js';
@@ -18,6 +18,7 @@ import { setReuseHandler } from './history.js';
 import { mountFollow } from './follow.js';
 import { drawVirtual, isVirtual, mountVirtual } from './virtual.js';
 import { mountGallery } from './gallery.js';
+import { growButton } from './grow.js';
 import { mountResults } from './results.js';
 import { initialise } from './main.js';
 
@@ -104,6 +105,7 @@ function addPaneTools(host, pane) {
   on('view', () => toggle.setAttribute('aria-pressed', String(state.overlay[name])));
   toggle.setAttribute('aria-pressed', String(state.overlay[name]));
   host.append(h('span.sd-spring'), toggle, fit);
+  if (pane === result) fit.before(growButton());
 }
 
 function drawReference(context, pane) {
@@ -141,9 +143,10 @@ let shownScene = null;
 
 function showDocument(stage, first, newGrid) {
   stage.root.dataset.open = 'true';
-  if (first) {
-    for (const pane of [reference, result]) pane.clear(worldSize());
-    shownScene = null;
+  if (first) shownScene = null;
+  if (first || (newGrid && !scene())) { // a canvas may have grown
+    for (const pane of [reference, result]) pane.clear(world());
+    if (!first) showResult();
   }
   const facts = scene();
   if (facts?.version && shownScene !== facts.id) {
