@@ -97,6 +97,17 @@ def generate(
         SettingsError: where the model has no such engine, the engine no such solver, or the trajectory of this run
             cannot be kept.
         Cancelled: where ``cancelled()`` said so.
+
+    Example:
+        >>> grid = ssldiff.EmbeddingGrid.load("grid.npz")
+        >>> for step in ssldiff.generate(grid, ssldiff.Settings(seed=7, steps=2)):
+        ...     print(step.phase, step.index, "of", step.total)
+        denoise 1 of 3
+        denoise 2 of 3
+        decode 2 of 3
+        done 3 of 3
+        >>> step.result.image.shape
+        (256, 384, 3)
     """
     from .diffusion.autoencoder import preview_rgb
     from .diffusion.engines import WindowStep
@@ -166,6 +177,13 @@ def replay(
     Raises:
         ModelError: where the weights are not those that drew it.
         ManifestError: where it needs a reference that is not given, or not this one.
+
+    Example:
+        >>> grid = ssldiff.EmbeddingGrid.load("grid.npz")
+        >>> *_, first = ssldiff.generate(grid, ssldiff.Settings(seed=7, steps=2))
+        >>> *_, again = ssldiff.replay(ssldiff.Manifest.from_json(first.result.manifest.to_json()))
+        >>> np.array_equal(first.result.image, again.result.image)
+        True
     """
     yield from _continue(manifest, Settings.from_dict(manifest.settings), manifest.parents, reference_image, cancelled)
 

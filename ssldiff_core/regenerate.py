@@ -55,6 +55,14 @@ def regenerate(
         ModelError: where the weights are not those that drew it.
         SettingsError: where the strip to draw again has a negative width.
         Cancelled: where ``cancelled()`` said so.
+
+    Example:
+        >>> layout, kept = ssldiff.Layout(ssldiff.EmbeddingGrid.load("grid.npz")), ssldiff.Trajectory()
+        >>> *_, first = ssldiff.generate(layout, ssldiff.Settings(seed=7, steps=2), keep=kept)
+        >>> *_, second = ssldiff.regenerate(kept, layout.apply(ssldiff.Vary(((0, 0),), 0.8, seed=1)))
+        >>> changed = (first.result.image != second.result.image).any(axis=-1)
+        >>> bool(changed[:128, :128].any()), bool(changed[:, 320:].any())
+        (True, False)
     """
     if redraw_cells < 0:
         raise SettingsError(f"draw {redraw_cells} cells along a growth again", "that is negative", "", "0 draws none")

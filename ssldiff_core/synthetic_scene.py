@@ -66,6 +66,13 @@ class SyntheticScene(Scene):
     Raises:
         GridError: where the model cannot draw the grid.
         SettingsError: where the model has no dense denoiser.
+
+    Example:
+        >>> grid = ssldiff.EmbeddingGrid.load("grid.npz")
+        >>> with ssldiff.SyntheticScene(grid, ssldiff.Settings(seed=7, steps=2)) as scene:
+        ...     pixels = scene.read(ssldiff.Box(100, 60, 64, 32), size_px=(64, 32))
+        ...     print(scene.size_l0, scene.synthetic, pixels.shape)
+        (384, 256) True (32, 64, 3)
     """
 
     def __init__(

@@ -69,6 +69,16 @@ def embed_scene(
         GridError: where the pixel size is unknown or outside the encoder's trained range, not one cell fits, or no cell
             is valid.
         SceneError: where the scene cannot be read.
+
+    Example:
+        >>> encoder = ssldiff.load_patch_encoder("tissue-2")
+        >>> with ssldiff.open_scene("slide.tif") as scene:
+        ...     for progress in ssldiff.embed_scene(
+        ...         scene, encoder, region_l0=ssldiff.Box(512, 512, 384, 256), pixel_size_m=1e-6
+        ...     ):
+        ...         grid = progress.grid
+        >>> grid.shape_cell, grid.geometry.shape_px
+        ((2, 3), (256, 384))
     """
     check_pixel_size(pixel_size_m, encoder.pixel_sizes_m, encoder.id)
     if batch_size < 1:

@@ -162,6 +162,11 @@ def load_patch_encoder(
 
     Raises:
         ModelError: where there is none, or weights and description are missing, broken or not of each other.
+
+    Example:
+        >>> encoder = ssldiff.load_patch_encoder("tissue-2")
+        >>> encoder.patch_px, encoder.encode(np.zeros((3, 128, 128, 3), np.uint8)).shape == (3, encoder.dim)
+        (128, True)
     """
     is_path = isinstance(id_or_path, Path) or Path(id_or_path).exists()
     spec = read_encoder_spec(Path(id_or_path)) if is_path else find_encoder(str(id_or_path))

@@ -97,6 +97,15 @@ def write_image(
 
     Raises:
         ExportError: an unknown suffix, no such folder, no permission, no space, or an image of another shape.
+
+    Example:
+        >>> grid = ssldiff.EmbeddingGrid.load("grid.npz")
+        >>> *_, last = ssldiff.generate(grid, ssldiff.Settings(seed=7, steps=2))
+        >>> ssldiff.write_image("out.ome.tif", last.result.image, last.result.manifest, pixel_size_m=1e-6).name
+        'out.ome.tif'
+        >>> with ssldiff.open_scene("out.ome.tif") as scene:
+        ...     print(scene.size_l0, scene.pixel_size_m)
+        (384, 256) 1e-06
     """
     path = Path(path).expanduser()
     asked = f"write {path}"

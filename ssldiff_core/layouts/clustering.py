@@ -42,6 +42,12 @@ def palette_from_grid(
 
     Raises:
         LayoutError: where the grid has no valid cell or ``n_swatches`` is below 1.
+
+    Example:
+        >>> grid = ssldiff.EmbeddingGrid.load("grid.npz")
+        >>> palette, labels = ssldiff.palette_from_grid(grid, n_swatches=2, names=["stroma"])
+        >>> palette.names, labels.shape
+        (('stroma', 'Swatch 2'), (2, 3))
     """
     if n_swatches < 1:
         raise LayoutError(

@@ -58,6 +58,13 @@ class Layout:
 
     Raises:
         LayoutError: where the palette does not fit the base, or an edit does not fit either.
+
+    Example:
+        >>> grid = ssldiff.EmbeddingGrid.load("grid.npz")
+        >>> palette, labels = ssldiff.palette_from_grid(grid, n_swatches=2, names=["a", "b"])
+        >>> layout = ssldiff.Layout(grid, palette).apply(ssldiff.Paint(((0, 0), (0, 1)), "b", seed=1))
+        >>> layout.labels()[0, :2].tolist(), layout.undo().grid() == grid
+        ([1, 1], True)
     """
 
     base: EmbeddingGrid

@@ -39,6 +39,12 @@ def open_scene(
 
     Raises:
         SceneError: there is no such file, it is no image, it is damaged or too small, or an option does not fit it.
+
+    Example:
+        >>> with ssldiff.open_scene("slide.tif") as scene:
+        ...     pixels = scene.read(ssldiff.Box(0, 0, 512, 512), size_px=(256, 256))
+        ...     print(scene.size_l0, scene.pixel_size_m, pixels.shape)
+        (2048, 1536) 1e-06 (256, 256, 3)
     """
     path = Path(path).expanduser()
     asked = f"open {path.name or path} as a scene"
