@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ssldiff_core.errors import LayoutError, ModelError, SceneError, SettingsError, SSLDiffError
 from ssldiff_core.geometry import Box, format_length, parse_pixel_size
 
+from .clipping import clip_to_cells, read_cells
 from .documents import Document
 from .encoding import Work, encoding_work, finish_layout, region_geometry, show_layout
 from .generation import generation_work
@@ -130,7 +131,8 @@ def apply_edit(workspace: Workspace, document: Document, payload: Mapping[str, A
     """An edit of the page as JSON, or ``{"kind": "undo"}`` or ``{"kind": "redo"}``.
 
     A paint or an erase, of cells or finer, with a ``stroke``, any text, is a piece of that stroke, sent while it is
-    drawn; ``{"kind": "abandon", "stroke": …}`` takes back its pieces.
+    drawn; ``{"kind": "abandon", "stroke": …}`` takes back its pieces. Shapes finer than cells are cut to the cells
+    that they are to stay ``within``.
     """
     from ssldiff_core.layouts.edits import Erase, EraseRegion, Paint, PaintRegion, edit_from_json
 
@@ -146,8 +148,13 @@ def apply_edit(workspace: Workspace, document: Document, payload: Mapping[str, A
     else:
         if len(payload.get("cells") or ()) > MAX_CELLS:
             raise LayoutError("paint", f"the stroke has more than {MAX_CELLS} cells")
-        edit = edit_from_json({name: value for name, value in payload.items() if name != "stroke"})
-        if payload.get("stroke") and isinstance(edit, Paint | Erase | PaintRegion | EraseRegion) and _is_piece(edit):
+        edit = edit_from_json({name: value for name, value in payload.items() if name not in ("stroke", "within")})
+        cells = read_cells(payload)
+        if cells and isinstance(edit, PaintRegion | EraseRegion):
+            clipped = clip_to_cells(edit, cells)
+            if clipped is not None:
+                document.edit(clipped)
+        elif payload.get("stroke") and isinstance(edit, Paint | Erase | PaintRegion | EraseRegion) and _is_piece(edit):
             document.continue_stroke(edit, str(payload["stroke"]))
         else:
             document.edit(edit)
@@ -177,6 +184,8 @@ def start_generation(workspace: Workspace, document: Document, values: Mapping[s
     """Queue the drawing of the layout as it is now; ``values`` are the fields of a :class:`~ui.wishes.Wish`."""
     if document.layout is None:
         raise LayoutError("generate", "there is no grid yet", "an image is drawn from a grid", "Read a region first")
+    if values.get("accept"):  # the button said what is unlike, and was pressed
+        document.accept_note()
     require_answer(document)
     wish = Wish.from_values(values)
     find_spec(workspace, document.model_id)

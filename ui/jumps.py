@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ssldiff_core.layouts.palette import Palette
 
 KEPT = 12
+CHOICES = ("result", "text")
+"""Of these one looks at several: going on from one to the next is one step."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Jump:
     before: Layout
     after: Layout
     why: str = "result"
-    """``result``: going back to one; ``text``: a layout of a sentence; ``growth``: rows or columns more."""
+    """``result``: going back to one; ``text``: a layout of a sentence; ``growth``: rows or columns more;
+    ``annotations``: those of a file laid over it."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Jumps:
 
     def jump(self, layout: Layout, target: Layout, why: str = "result") -> Jumps:
         """Going from one result, or one layout of a sentence, to the next is one step together."""
-        goes_on = why != "growth" and self.led_to(layout) and self.made[-1].why == why
+        goes_on = why in CHOICES and self.led_to(layout) and self.made[-1].why == why
         before, made = (self.made[-1].before, self.made[:-1]) if goes_on else (layout, self.made)
         return Jumps((*made, Jump(before, target, why))[-KEPT:])
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CLOSED = re.compile(r"/(uploads|document-files|documents/[^/]+/(palette/file|palette/save|file|delete))")
+CLOSED = re.compile(r"/(uploads|document-files|documents/[^/]+/(palette/file|palette/save|annotations|file|delete))")
 """Addresses that are closed on a stage: what comes from outside, what takes documents away, and what others saved."""
 
 REFUSAL = "This is not possible on this screen."

@@ -17,7 +17,7 @@ MAX_BODY_BYTES = 16 << 20
 """Of a request that is no upload: a stroke over all cells has some hundred kilobytes."""
 
 _FILES = re.compile(r"/(uploads|document-files)")
-_PALETTE = re.compile(r"/documents/[^/]+/palette/file")
+_PALETTE = re.compile(r"/documents/[^/]+/(palette/file|annotations)")
 _FORM_BYTES = 1 << 20
 """What a form adds to the file in it."""
 

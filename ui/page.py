@@ -14,7 +14,6 @@ from ssldiff_core.errors import SSLDiffError
 from . import components, handlers
 from .config import static_version
 from .model_choice import default_guidance
-from .questions import NeedsAnswer
 from .theme import page_theme as page_theme
 from .workspace import Workspace
 
@@ -131,8 +130,6 @@ def _connect(
                 "strength": strength / 100, **(json.loads(wish) if wish else {}),
             }  # fmt: skip
             job = handlers.start_generation(workspace, document, values)
-        except NeedsAnswer:
-            return _tell(asks=identity)
         except SSLDiffError as error:
             return _tell(error=str(error))
         return _tell(job=job.id)

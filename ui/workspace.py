@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from .annotating import ReadAnnotations
 from .clipboard import Clipboard
 from .config import AppConfig
 from .document_json import document_to_json, layout_to_json
@@ -38,6 +39,7 @@ class Workspace:
         self.runs = KeptRuns(config.data_dir / "documents")
         self.palettes = PaletteStore(config.data_dir / "palettes")
         self.clipboard, self.previews = Clipboard(), SwatchPreviews()
+        self.annotations = ReadAnnotations()
         self.events, self.metrics = Events(), Metrics()
         self.jobs = JobQueue(config.data_dir / "jobs", self._job_changed)
         self._loading = threading.Lock()

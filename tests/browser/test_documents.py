@@ -205,18 +205,17 @@ def test_a_region_unlike_the_training_set_is_asked_about_before_anything_is_draw
     for look in looking(browser, strict_server):
         look.page.click("[data-scene]:has-text('areas')")
         look.page.click("#sd-read")
-        question = look.page.wait_for_selector(".sd-question")
-        assert "unlike what the model was trained on" in question.inner_text()
+        row = look.page.wait_for_selector(".sd-question-row")
+        assert "unlike what the model was trained on" in row.inner_text()
         look.shoot("question")
-        look.page.click(".sd-question button:has-text('Pick another region')")
-        look.page.wait_for_selector("[data-tool=region][aria-pressed=true]", timeout=10_000)
+        look.page.click(".sd-question-row button:has-text('Pick another region')")
+        look.page.wait_for_selector("[data-tool=region][aria-pressed=true]")
         few_steps(look)
-        look.page.click("#sd-generate")
-        look.page.wait_for_selector(".sd-question")
         assert look.document["results"] == []
-        look.page.click(".sd-question button:has-text('Use it anyway')")
+        look.page.click("#sd-generate:has-text('Draw it anyway')")
         look.page.wait_for_selector(".sd-pane-facts:has-text('seed')")
         assert len(look.document["results"]) == 1
+        look.page.wait_for_selector(".sd-question-row", state="hidden")
 
 
 def test_with_a_login_the_form_stands_before_everything_and_each_user_has_own_documents(
@@ -261,3 +260,25 @@ def test_with_a_login_the_form_stands_before_everything_and_each_user_has_own_do
         assert not [text for text in complaints if "40" not in text]
     finally:
         stop_server(server)
+
+
+def test_a_document_bears_the_name_of_its_file_on_the_screen_and_an_alias_elsewhere(look: Look) -> None:
+    page = look.page
+    page.click("[data-scene]:has-text('areas')")
+    page.wait_for_function("document.querySelector('.sd-name')?.value === 'areas'")
+    name = page.locator(".sd-name")
+    assert name.evaluate("input => input.scrollWidth <= input.clientWidth")
+    assert look.document["name"].startswith("Scene ")
+    page.click("#sd-open")
+    page.wait_for_selector(f"[data-document='{look.document['id']}']:has-text('areas')")
+    page.click(f"[data-document='{look.document['id']}']")
+    page.wait_for_selector(".sd-start", state="hidden")
+    name.fill("My tissue of a rather long name, which is seen whole")
+    name.press("Enter")
+    page.wait_for_function("document.querySelector('.sd-name').value.startsWith('My tissue')")
+    assert name.evaluate("input => input.scrollWidth <= input.clientWidth")
+    for _ in range(100):
+        if look.document["name"].startswith("My tissue"):
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("the document was not renamed")

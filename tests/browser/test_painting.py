@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.browser.conftest import Look, Server, cell_centre, drag, looking, open_and_read
@@ -311,3 +313,20 @@ def test_a_pen_pressed_lightly_paints_with_a_smaller_brush(look: Look) -> None:
     pen.send("Input.dispatchMouseEvent", {**facts, "type": "mousePressed", "force": 0.1})
     pen.send("Input.dispatchMouseEvent", {**facts, "type": "mouseReleased", "force": 0, "buttons": 0})
     until(look, lambda: look.labels().count(1) == 1)
+
+
+def test_a_stroke_finer_than_cells_stays_within_the_selection(look: Look) -> None:
+    start_canvas(look)
+    page = look.page
+    page.keyboard.press("l")
+    lasso(look, box(0, 0, 3, 1), "result")
+    page.wait_for_selector(".sd-tool-options strong:has-text('8 cells')")
+    page.keyboard.press("b")
+    page.keyboard.press("[")
+    page.keyboard.press("3")
+    drag(look, (1, 0), (1, 4), pane="result")
+    until(look, lambda: look.document["layout"]["divided"] is not None)
+    look.shoot("clipped-stroke")
+    edited = np.frombuffer(base64.b64decode(look.document["layout"]["edited"]), np.uint8).reshape(4, 5)
+    assert [tuple(cell) for cell in np.argwhere(edited)] == [(1, 0), (1, 1)]
+    assert look.document["layout"]["edits"] == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from ..workspace import Workspace
+from .annotation_routes import annotation_routes
 from .describe_routes import describe_routes
 from .document_routes import document_routes
 from .export_routes import export_routes
@@ -28,9 +29,9 @@ def add_routes(app: FastAPI, workspace: Workspace) -> None:
     """All routes; to be called before Gradio is mounted, which takes every path that is left."""
     add_guards(app, workspace.config)
     makers = (
-        describe_routes, document_routes, export_routes, file_routes, follow_routes, kiosk_routes, model_routes,
-        palette_routes, queue_routes, reader_routes, result_routes, scene_routes, image_routes, service_routes,
-        stroke_routes,
+        annotation_routes, describe_routes, document_routes, export_routes, file_routes, follow_routes, kiosk_routes,
+        model_routes, palette_routes, queue_routes, reader_routes, result_routes, scene_routes, image_routes,
+        service_routes, stroke_routes,
     )  # fmt: skip
     for router in (static_routes(), *(make(workspace) for make in makers)):
         app.include_router(router)

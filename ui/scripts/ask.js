@@ -1,6 +1,5 @@
-// Questions that must be answered before the work goes on.
+// Questions that must be answered before something is lost.
 
-import { ask, attempt, emit, grid, setTool, state } from './store.js';
 import { h } from './format.js';
 import { icon } from './icons.js';
 
@@ -20,24 +19,4 @@ export function confirmFirst({ title, text, yes, no, danger = false }) {
     dialog.showModal();
     dialog.querySelector('button').focus();
   });
-}
-
-let asking = false;
-
-/** Whether to go on with a grid that is unlike what the model was trained on; true where nothing has to be asked. */
-export async function askAboutGrid() {
-  const text = grid()?.asks;
-  if (!text || asking) return !text;
-  asking = true;
-  const yes = await confirmFirst({ title: 'Use this region?', text, yes: 'Use it anyway', no: 'Pick another region' });
-  asking = false;
-  if (yes) return Boolean(await attempt(() => ask(`documents/${state.document.id}/accept`, {})));
-  setTool('region');
-  emit('region');
-  return false;
-}
-
-/** Generate was pressed and the server asks first: after a yes, press it again. */
-export async function askThenGenerate() {
-  if (await askAboutGrid()) document.querySelector('#sd-generate')?.click();
 }

@@ -5,9 +5,10 @@ import { activeJob } from './live.js';
 import { followToggle } from './follow.js';
 import { newCells } from './grow.js';
 import { drawTheRest, isVirtual, tilesLeft } from './virtual.js';
+import { question } from './question.js';
 import { h } from './format.js';
 
-const COUNTS = [1, 2, 4, 6, 9];
+const COUNTS = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 const MOST_CHANGED = 0.6; // as on the server: above it all is drawn
 let settings = { seed: 0, steps: 20, guidance: 1.5, engine: '', strength: 100 };
 let count = 1;
@@ -20,7 +21,7 @@ window.ssldiffSettings = (seed, steps, guidance, engine, strength) => {
   emit('wish');
 };
 window.ssldiffWish = () => {
-  const wish = { ...plan().values, anew, appearance, shown: state.resultId ?? '' };
+  const wish = { ...plan().values, anew, appearance, shown: state.resultId ?? '', accept: Boolean(question()) };
   anew = false;
   return JSON.stringify(wish);
 };
@@ -63,6 +64,7 @@ export function plan() {
     return of({}, `Draw ${cells} changed cell${cells === 1 ? '' : 's'}`, true);
   }
   if (record && !cells && asShown(record) && record.strength * 100 === settings.strength && record.appearance === appearance) return of(nextSeed(0), 'Draw another');
+  if (question()) return of({}, 'Draw it anyway');
   return of({}, record ? 'Draw all of it' : 'Draw it');
 }
 

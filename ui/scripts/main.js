@@ -3,6 +3,7 @@
 import { ask, emit, state } from './store.js';
 import { bindKeys } from './keys.js';
 import { startKiosk } from './kiosk.js';
+import { learnNames } from './names.js';
 import { restoreTheme } from './topbar.js';
 
 let started = null;
@@ -19,6 +20,7 @@ async function start() {
   const library = await ask('library').catch(() => null);
   if (!library) return;
   Object.assign(state, { models: library.models, user: library.user, hasLogin: library.has_login });
+  learnNames(library);
   emit('library');
   startKiosk();
 }

@@ -2,7 +2,9 @@
 
 import { grid, state, swatches } from './store.js';
 import { rgb } from './format.js';
+import { newCells } from './grow.js';
 import { drawMarks } from './marks.js';
+import { selectedCells } from './selection.js';
 
 const HATCH = '#7d8590';
 let raster = null; // one pixel a cell, redrawn when labels or colours change
@@ -124,7 +126,7 @@ function drawEdited(context, box, { cols }, stroke, pendingOnly) {
   const cells = new Set();
   mask.forEach((set, cell) => set && cells.add(cell));
   stroke?.cells.forEach((cell) => cells.add(cell));
-  if (pendingOnly && cells.size) outline(context, box, cells, cols);
+  if (pendingOnly && cells.size && cells.size !== newCells()) outline(context, box, cells, cols);
   for (const cell of cells) {
     const label = stroke?.cells.has(cell) ? stroke.label : state.layout.labels[cell];
     const [x, y] = [box.left + (cell % cols) * box.cell, box.top + Math.floor(cell / cols) * box.cell];
@@ -201,11 +203,18 @@ function drawLine(context, { left, top, cell }, { line: points, width, label }, 
   context.strokeStyle = label < 0 ? HATCH : swatches()[label]?.colour ?? '#808080';
   context.lineWidth = width * cell;
   context.lineCap = context.lineJoin = 'round';
+  if (selectedCells().size) clipTo(context, selectedCells(), left, top, cell);
   context.beginPath();
   points.forEach(([x, y], i) => (i ? context.lineTo(left + x * cell, top + y * cell) : context.moveTo(left + x * cell, top + y * cell)));
   if (points.length === 1) context.lineTo(left + points[0][0] * cell + 0.01, top + points[0][1] * cell);
   context.stroke();
   context.restore();
+}
+
+function clipTo(context, cells, left, top, side) {
+  context.beginPath();
+  for (const cell of cells) context.rect(left + (cell % grid().cols) * side, top + Math.floor(cell / grid().cols) * side, side, side);
+  context.clip();
 }
 
 function drawStroke(context, box, { cols }, stroke) {

@@ -3,6 +3,7 @@
 import { ask, attempt, notify, state, url } from './store.js';
 import { formatAge, h } from './format.js';
 import { icon } from './icons.js';
+import { titleOf } from './names.js';
 import { loadPaletteFile, savePalette, takePalette, undoPalette } from './palette-actions.js';
 
 export function paletteMenu() {
@@ -59,6 +60,6 @@ function others(palettes, recent, close) {
   const group = (title, rows) => (rows.length ? [h('h3', {}, title), ...rows] : []);
   return [
     ...group('Saved palettes', fitting.map((one) => row(one.name, { palette: one.name }, one.colours))),
-    ...group('Of another document', documents.map((one) => row(`${one.name} · ${formatAge(one.changed)}`, { document: one.id }, []))),
+    ...group('Of another document', documents.map((one) => row(`${titleOf(one)} · ${formatAge(one.changed)}`, { document: one.id }, []))),
   ];
 }

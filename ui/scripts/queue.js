@@ -3,6 +3,7 @@
 import { ask, attempt, emit, on, state } from './store.js';
 import { h } from './format.js';
 import { icon } from './icons.js';
+import { titled } from './names.js';
 
 const QUIET = new Set(['follow', 'sharpen', 'look']); // the page asks for these by itself
 let asked = 0;
@@ -40,5 +41,5 @@ export function mountQueue(host) {
   emit('jobs');
 }
 
-const KINDS = { generate: 'Draw', encode: 'Read a region', preview: 'Draw a swatch', fidelity: 'Measure fidelity' };
-const name = (job) => job.title || KINDS[job.kind] || job.kind;
+const KINDS = { generate: 'Draw', describe: 'Lay out a sentence', encode: 'Read a region', preview: 'Draw a swatch', fidelity: 'Measure fidelity' };
+const name = (job) => titled(job.title, job.document_id === state.document?.id ? state.document : null) || KINDS[job.kind] || job.kind;

@@ -5,6 +5,7 @@ import { showDocument } from './live.js';
 import { fileBrowser, thumbnail } from './browse.js';
 import { documentList } from './documents.js';
 import { modelsButton } from './models.js';
+import { learnNames } from './names.js';
 import { chooseTab } from './tabs.js';
 import { h } from './format.js';
 import { icon } from './icons.js';
@@ -39,6 +40,7 @@ async function open() {
   host.replaceChildren(h('p.sd-hint-text', {}, 'Looking for scenes …'));
   const library = await attempt(() => ask('library'));
   state.models = library?.models ?? [];
+  learnNames(library);
   message = h('p.sd-start-message', { role: 'alert', hidden: true });
   const closeButton = state.document ? h('button.sd-icon', { type: 'button', 'aria-label': 'Back to the document', title: 'Back to the document (Esc)', html: icon('close'), onclick: close }) : null;
   host.replaceChildren(h('div.sd-start-inner', {},

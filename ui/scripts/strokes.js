@@ -2,7 +2,7 @@
 
 import { emit, grid, state, swatches } from './store.js';
 import { sendEdit } from './live.js';
-import { isSelected } from './selection.js';
+import { isSelected, pairs, selectedCells } from './selection.js';
 
 export let stroke = null; // {id, cells: Set of row * cols + col, label, stamp, size, edit, queue, flow}
 let strokes = 0;
@@ -124,8 +124,9 @@ export function freeDrag(start, event, erase) {
 
 const isPen = (event) => event?.pointerType === 'pen' && event.pressure > 0;
 
-/** As `flow`, of a line: each piece begins where the one before it ended. */
+/** As `flow`, of a line: each piece begins where the one before it ended. Within a selection it is cut when it is whole. */
 function flowLine(own) {
+  if (selectedCells().size) return undefined;
   if (own.flow || own.sent >= own.line.length) return own.flow;
   const send = async () => {
     while (!own.over && own.sent < own.line.length) {
@@ -167,7 +168,8 @@ export function rectangleDrag([row, col]) {
 async function commitStroke() {
   const done = stroke;
   if (!done) return;
-  await (done.line ? flowLine(done) : flow(done));
+  if (done.line && selectedCells().size) await sendEdit({ ...done.edit, lines: [done.line.map(([x, y]) => [round(x), round(y)])], within: pairs(selectedCells()) });
+  else await (done.line ? flowLine(done) : flow(done));
   if (stroke === done) clear();
 }
 

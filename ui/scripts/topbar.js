@@ -5,6 +5,7 @@ import { documentMenu } from './documents.js';
 import { formatLength, h, whole } from './format.js';
 import { icon } from './icons.js';
 import { toggleHelp } from './help.js';
+import { titleOf } from './names.js';
 import { mountTabs } from './tabs.js';
 
 const THEME_KEY = 'ssldiff-theme';
@@ -23,6 +24,7 @@ function setTheme(dark) {
 export function mount(element) {
   const host = element.querySelector('.sd-topbar');
   const name = h('input.sd-name', { type: 'text', 'aria-label': 'Name of the document', maxlength: '120', spellcheck: 'false', hidden: true });
+  const ruler = h('span.sd-name-ruler', { 'aria-hidden': 'true' });
   const facts = h('span.sd-facts');
   const pixel = pixelSizeButton();
   const connection = h('span.sd-connection', { role: 'status' });
@@ -30,7 +32,7 @@ export function mount(element) {
   mountTabs(host);
   host.append(
     h('button', { type: 'button', id: 'sd-open', html: `${icon('open', 17)}<span>Open</span>`, title: 'Open a scene or another document', onclick: () => emit('start') }),
-    name, documentMenu(), pixel.element, facts, h('span.sd-spring'), connection, userBadge(),
+    name, ruler, documentMenu(), pixel.element, facts, h('span.sd-spring'), connection, userBadge(),
     h('button.sd-icon', { type: 'button', title: 'Light or dark', 'aria-label': 'Light or dark', html: icon('theme'), onclick: () => {
       setTheme(!document.body.classList.contains('dark'));
       localStorage.setItem(THEME_KEY, document.body.classList.contains('dark') ? 'dark' : 'light');
@@ -39,10 +41,16 @@ export function mount(element) {
   );
   name.addEventListener('change', () => attempt(() => ask(`documents/${state.document.id}/name`, { name: name.value })));
   name.addEventListener('keydown', (event) => event.key === 'Enter' && name.blur());
+  const showName = () => {
+    if (document.activeElement !== name) name.value = titleOf(state.document);
+    name.title = name.value;
+    ruler.textContent = name.value;
+    name.style.width = `${Math.ceil(Math.max(60, ruler.getBoundingClientRect().width)) + 20}px`; // as wide as it reads, where there is room
+  };
+  on('names', showName);
   on('document', () => {
     name.hidden = false;
-    if (document.activeElement !== name) name.value = state.document.name;
-    name.style.width = `${Math.max(8, Math.min(34, state.document.name.length + 1))}ch`;
+    showName();
     facts.textContent = describe();
     facts.title = scene()?.attribution ?? '';
     pixel.show();

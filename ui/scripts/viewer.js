@@ -8,17 +8,18 @@ import { drawGrid, drawRegion } from './overlay.js';
 import { attachGestures, footprint, spaceHeld, stroke } from './gestures.js';
 import { regionCell } from './region.js';
 import { loadOpenSeadragon, Pane, synchronise } from './pane.js';
+import { takeDrops } from './annotations.js';
 import { mountCompare } from './compare.js';
 import { mountOptions } from './options.js';
 import { mountStart } from './start.js';
 import { mountStatus } from './status.js';
 import { mountQuantity, quantityRaster } from './quantity.js';
-import { askAboutGrid, askThenGenerate } from './ask.js';
 import { setReuseHandler } from './history.js';
 import { mountFollow } from './follow.js';
 import { drawVirtual, isVirtual, mountVirtual } from './virtual.js';
 import { mountGallery } from './gallery.js';
 import { growButton } from './grow.js';
+import { mountQuestion } from './question.js';
 import { mountResults } from './results.js';
 import { initialise } from './main.js';
 
@@ -41,8 +42,10 @@ export async function mount(element, { trigger, props, watch }) {
   mountVirtual(result);
   mountQuantity('reference', stage.reference, stage.referenceUi);
   mountQuantity('result', stage.result, stage.resultUi);
+  mountQuestion(stage.question);
   setReuseHandler((settings) => trigger('reused', settings));
   mountStart(stage.start);
+  takeDrops(stage.panes);
   listen(stage);
   await initialise();
   receiveValue(props.value);
@@ -57,7 +60,6 @@ async function receiveValue(value) {
   if (!news) return;
   await initialise(); // a document is shown with the models that could draw it
   if (news.error) notify(news.error);
-  if (news.asks) askThenGenerate();
   if (news.document && !state.document && !/document=/.test(location.hash)) await openDocument(news.document);
 }
 
@@ -82,7 +84,8 @@ function build(element) {
   stage.missing = h('div.sd-missing', { hidden: true });
   stage.reference.append(stage.missing);
   stage.panes.append(stage.reference, stage.result);
-  root.append(stage.options, stage.notices, stage.panes, stage.status, stage.start);
+  stage.question = h('div');
+  root.append(stage.options, h('div', {}, stage.question, stage.notices), stage.panes, stage.status, stage.start);
   return stage;
 }
 
@@ -155,7 +158,6 @@ function showDocument(stage, first, newGrid) {
     reference.show('scene', { id: facts.id, version: facts.version, x: 0, y: 0, span: width, width, height });
   }
   showView(stage);
-  if (newGrid && !first) askAboutGrid();
   showMissing(stage);
   if (first || newGrid) setTimeout(() => fitRegion(first), 0);
 }
