@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 
 from ..errors import GridError
 
 _MIN_UMAP = 8
 """With fewer points there is no neighbourhood to keep."""
+
+_ALONE = threading.Lock()
+"""Held while axes are found: the threads of a matrix library that several threads call at once wait by spinning."""
 
 
 def project_pca(vectors: np.ndarray, n: int = 2) -> np.ndarray:
@@ -23,11 +28,15 @@ def project_pca(vectors: np.ndarray, n: int = 2) -> np.ndarray:
     Raises:
         GridError: where the vectors are not finite or there are none.
     """
+    from scipy import linalg  # lazily: it takes a while to load
+
     wide = _checked(vectors).astype(np.float64)
     centred = wide - wide.mean(axis=0)
-    # The covariance is (dim, dim) however many the points; eigenvalues come rising.
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, ::-1][:, :n]
+    dim = wide.shape[1]
+    with _ALONE:
+        # The covariance is (dim, dim) however many the points; eigenvalues come rising, and only the last are needed.
+        _, axes = linalg.eigh(centred.T @ centred, subset_by_index=(max(0, dim - n), dim - 1))
+    axes = axes[:, ::-1]
     axes = axes * np.sign(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0))
     points = centred @ axes
     if points.shape[1] < n:  # fewer dimensions than asked for

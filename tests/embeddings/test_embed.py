@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -205,3 +206,14 @@ def test_umap_is_the_same_for_the_same_seed_and_parts_what_is_apart() -> None:
     assert apart > 2 * spread
     for n in (8, 12, 51):
         assert np.isfinite(project_umap(vectors[:n])).all()
+
+
+def test_the_first_components_are_those_of_the_whole_decomposition_from_many_threads_at_once() -> None:
+    vectors = np.random.default_rng(0).normal(size=(300, 24)) * np.linspace(1, 3, 24)
+    centred = vectors - vectors.mean(axis=0)
+    points = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(project_pca, [vectors] * 16))
+    assert all(np.array_equal(found[0], one) for one in found)
+    for axis in (0, 1):
+        assert abs(np.corrcoef(found[0][:, axis], points[:, axis])[0, 1]) == pytest.approx(1, abs=1e-5)
