@@ -74,6 +74,10 @@ if TYPE_CHECKING:
     from .scenes import open_scene as open_scene
     from .streaming import StreamedRun as StreamedRun
     from .synthetic_scene import SyntheticScene as SyntheticScene
+    from .text_to_grid import Proposal as Proposal
+    from .text_to_grid import TextRequest as TextRequest
+    from .text_to_grid import generate_from_text as generate_from_text
+    from .text_to_grid import propose_grids as propose_grids
 
 _HOMES = {
     "Box": "geometry",
@@ -115,6 +119,10 @@ _HOMES = {
     "regenerate": "regenerate",
     "StreamedRun": "streaming",
     "SyntheticScene": "synthetic_scene",
+    "TextRequest": "text_to_grid",
+    "Proposal": "text_to_grid",
+    "propose_grids": "text_to_grid",
+    "generate_from_text": "text_to_grid",
     "Manifest": "provenance",
     "SSLDiffPipeline": "pipeline",
     "write_image": "export",

@@ -68,7 +68,8 @@ class TextRequest:
     def __post_init__(self) -> None:
         for name, value, low, high in (
             ("candidates", self.candidates, 1, MOST_CANDIDATES), ("steps", self.steps, 1, 1000),
-            ("seed", self.seed, 0, 2**63 - 1), ("guidance scale", self.guidance_scale or 1.0, 0.0, 20.0),
+            ("seed", self.seed, 0, 2**63 - 1), ("seed to stay near to", self.like_seed or 0, 0, 2**63 - 1),
+            ("guidance scale", self.guidance_scale or 1.0, 0.0, 20.0),
         ):  # fmt: skip
             if not low <= value <= high:
                 nearest = min(max(value, low), high)
@@ -102,9 +103,11 @@ def propose_grids(request: TextRequest, *, device: str = "cpu") -> Proposal:
         GridError: where the sketch is of another encoder, shape or pixel size.
     """
     from .models.catalogue import get_model_spec
-    from .models.prior import load_prior
 
     spec = get_model_spec(request.model_id)
+    _check_before_loading(request, spec)
+    from .models.prior import load_prior
+
     prior = load_prior(spec, device)
     geometry = _geometry(request, spec, prior)
     vocabulary = vocabulary_of(prior)
@@ -148,9 +151,14 @@ def generate_from_text(
     Raises:
         SSLDiffError: as :func:`propose_grids` and :func:`~ssldiff_core.generate.generate`.
     """
-    proposal = propose_grids(replace(request, candidates=1))
+    from .models.catalogue import load_model
+    from .models.placement import choose_device
+
+    drawn = settings or Settings(seed=request.seed)
+    proposal = propose_grids(replace(request, candidates=1), device=str(choose_device(drawn.device)))
     told(proposal)
-    yield from generate(proposal.grids[0], settings or Settings(seed=request.seed), model=model, cancelled=cancelled)
+    model = model or load_model(request.model_id, device=drawn.device, precision=drawn.precision)
+    yield from generate(proposal.grids[0], drawn, model=model, cancelled=cancelled)
 
 
 def vocabulary_of(prior: LoadedPrior) -> Vocabulary:
@@ -165,12 +173,14 @@ def _text_encoder(prior: LoadedPrior) -> TextEncoder:
     return load_text_encoder(prior.text_encoder_id)
 
 
-def _geometry(request: TextRequest, spec: ModelSpec, prior: LoadedPrior) -> GridGeometry:
-    """Where the cells lie.
+def _check_before_loading(request: TextRequest, spec: ModelSpec) -> None:
+    """Refuse at once what no prior could follow: it takes seconds to load one.
 
     Raises:
-        SettingsError: with the nearest size of whole cells, or the nearest pixel size.
+        SettingsError: where there is nothing to read, or with the nearest size of whole cells.
     """
+    if request.text.strip() or not request.label:
+        read_prompt(request.text, request.negative, Vocabulary({}, {}, frozenset()))
     width, height = request.size_px
     cell, largest = spec.cell_px, spec.cell_px * LARGEST_CELLS
     if any(side % cell or not cell <= side <= largest for side in (width, height)):
@@ -179,6 +189,14 @@ def _geometry(request: TextRequest, spec: ModelSpec, prior: LoadedPrior) -> Grid
             f"draw a text at {width}x{height} px", "that is not made of whole cells",
             f"each side is a multiple of {cell} px, at most {largest:,}", f"The nearest is {near[0]}x{near[1]}",
         )  # fmt: skip
+
+
+def _geometry(request: TextRequest, spec: ModelSpec, prior: LoadedPrior) -> GridGeometry:
+    """Where the cells lie.
+
+    Raises:
+        SettingsError: with the nearest pixel size.
+    """
     sizes = prior.pixel_sizes_m
     size = request.pixel_size_m or prior.spec.default_pixel_size_m
     if not sizes[0] / _PIXEL_SIZE_TOLERANCE <= size <= sizes[-1] * _PIXEL_SIZE_TOLERANCE:
@@ -188,6 +206,7 @@ def _geometry(request: TextRequest, spec: ModelSpec, prior: LoadedPrior) -> Grid
             f"its pixel sizes are {', '.join(format_length(s) for s in sizes)}",
             f"The nearest is {format_length(nearest)}",
         )  # fmt: skip
+    (width, height), cell = request.size_px, spec.cell_px
     return GridGeometry((height // cell, width // cell), size, cell_px=cell, latent_factor=spec.latent_factor)
 
 

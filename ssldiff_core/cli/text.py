@@ -34,7 +34,8 @@ _EXAMPLES = """\
   ssldiff text "harbour on the left, buildings on the right" --model aerial -o out.ome.tif
   ssldiff text "a river surrounded by green fields" --size 2048x1024 --seed 3 -o river.png river.npz
   ssldiff text "houses" --negative "mobile homes" --candidates 4 -o houses.png      houses-1.png … houses-4.png
-  ssldiff text --label storage_tanks --size 512x512 -o tanks.png
+  ssldiff text "houses" --like 3 --seed 20 --candidates 4 -o more.png               layouts near to that of seed 3
+  ssldiff text --label storagetanks --size 512x512 -o tanks.png
   ssldiff text "beach at the bottom" --sketch painted.npz -o filled.ome.tif         keeps the painted cells"""
 
 
@@ -52,6 +53,7 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--negative", default="", metavar="TEXT", help="what not to show")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another layout and image (0)")
     parser.add_argument("--candidates", type=parse_count, default=1, metavar="N", help="so many layouts (1)")
+    parser.add_argument("--like", type=int, metavar="SEED", help="stay near to the layout that this seed gave")
     parser.add_argument(
         "--sketch", type=Path, metavar="GRID", help="a grid of this size; its valid cells stay, the others are filled"
     )
@@ -66,6 +68,7 @@ def add_command(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``text``."""
+    from ..models.placement import choose_device
     from ..text_to_grid import propose_grids
 
     outputs = [checked_output(path, GRID_SUFFIX, *_image_suffixes()) for path in arguments.output]
@@ -75,7 +78,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     settings = settings_from(arguments)
     request = request_from(arguments)
     start = time.monotonic()
-    proposal = propose_grids(request)
+    proposal = propose_grids(request, device=str(choose_device(settings.device)))
     for note in proposal.notes:
         console.note(note)
     console.note(f"Read as: {'; '.join(proposal.prompt.phrases)}"
@@ -92,7 +95,7 @@ def request_from(arguments: argparse.Namespace) -> TextRequest:
     sketch = EmbeddingGrid.load(arguments.sketch) if arguments.sketch else None
     return TextRequest(
         arguments.text, arguments.model, arguments.size, arguments.label, arguments.negative, arguments.pixel_size,
-        arguments.seed, arguments.candidates, arguments.text_guidance, sketch=sketch,
+        arguments.seed, arguments.candidates, arguments.text_guidance, sketch=sketch, like_seed=arguments.like,
     )  # fmt: skip
 
 

@@ -163,14 +163,10 @@ def read_prompt(text: str, negative: str, vocabulary: Vocabulary) -> Prompt:
     around it; "no X" and "without X" go to what is not to be shown; a position that stands alone goes to its neighbour.
 
     Raises:
-        SettingsError: where the text is empty, too long or has no letters.
+        SettingsError: where the text is empty, too long, has no letters, or came as bytes of another encoding.
     """
     for what, given in (("text", text), ("negative text", negative)):
-        if len(given) > MOST_CHARACTERS:
-            raise SettingsError(
-                f"read a {what} of {len(given):,} characters", "that is more than a layout can follow",
-                f"a {what} has at most {MOST_CHARACTERS:,}", "Say it in a sentence or two",
-            )  # fmt: skip
+        _check_characters(what, given)
     pieces = _pieces(text, vocabulary)
     absent = [_ABSENT.sub("", piece) for piece in pieces if _ABSENT.match(piece)]
     shown = _attach_positions([piece for piece in pieces if not _ABSENT.match(piece)])
@@ -182,6 +178,16 @@ def read_prompt(text: str, negative: str, vocabulary: Vocabulary) -> Prompt:
         )
     absent += _pieces(negative, vocabulary)
     return Prompt(text, tuple(shown[:MOST_PHRASES]), tuple(absent[:MOST_PHRASES]), tuple(shown[MOST_PHRASES:]))
+
+
+def _check_characters(what: str, given: str) -> None:
+    if len(given) > MOST_CHARACTERS:
+        raise SettingsError(
+            f"read a {what} of {len(given):,} characters", "that is more than a layout can follow",
+            f"a {what} has at most {MOST_CHARACTERS:,}", "Say it in a sentence or two",
+        )  # fmt: skip
+    if re.search("[\ud800-\udfff]", given):  # what a shell's bytes become where they are not UTF-8
+        raise SettingsError(f"read a {what}", "some of its bytes are no characters", f"a {what} is in UTF-8")
 
 
 def _pieces(text: str, vocabulary: Vocabulary) -> list[str]:

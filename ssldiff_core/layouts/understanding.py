@@ -12,6 +12,8 @@ from .text import FILLER_WORDS, POSITION_WORDS, Prompt, TextEncoder, Vocabulary,
 
 LEAST_LIKENESS = 0.52
 """Cosine between a phrase without any known name and the nearest known name below which it is not understood."""
+LEAST_NEARNESS = 0.45
+"""Cosine below which nothing known is called near to an unknown word."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class UnknownWord:
     likeness: float
 
     def __str__(self) -> str:
+        if self.likeness < LEAST_NEARNESS:
+            return f"{self.word!r} is unknown, and nothing that is known comes near it"
         return f"{self.word!r} is unknown; the nearest known is {self.nearest!r}"
 
 
@@ -63,9 +67,11 @@ def check_understood(prompt: Prompt, vocabulary: Vocabulary, encoder: TextEncode
 
 
 def _names_something(phrase: str, vocabulary: Vocabulary) -> bool:
+    """Whether it holds a word of a known name, and not more words that nobody taught (``tumour in pale stroma``)."""
+    words = [word for word in split_words(phrase) if word not in FILLER_WORDS | POSITION_WORDS]
     known = vocabulary.content_words
-    forms = {form for word in split_words(phrase) for form in (word, f"{word}s", word.removesuffix("s"))}
-    return bool(forms & known)
+    named = [word for word in words if {word, f"{word}s", word.removesuffix("s")} & known]
+    return bool(named) and len(named) >= len([word for word in words if not vocabulary.is_known(word)])
 
 
 def _bare(phrase: str) -> str:

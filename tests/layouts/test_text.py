@@ -80,3 +80,12 @@ def test_a_label_is_found_by_its_name_in_the_data_by_concept_and_by_word() -> No
     assert [WORDS.find_label(x) for x in ("mediumresidential", "Sand", "a suburb")] == ["houses", "sand", "houses"]
     with pytest.raises(SettingsError, match="river, houses, sand"):
         WORDS.find_label("forest")
+
+
+def test_a_known_adjective_among_unknown_words_names_nothing() -> None:
+    with pytest.raises(SettingsError, match="nothing of it is known"):
+        check_understood(read_prompt("dark xyzzy quux", "", WORDS), WORDS, LetterEncoder(), "tests")
+    words = Vocabulary({"sand": ("pale sand",)}, {}, frozenset({"pale", "sand"}))
+    with pytest.raises(SettingsError, match="nothing of it is known"):
+        check_understood(read_prompt("pale xyzzy quux", "", words), words, LetterEncoder(), "tests")
+    assert check_understood(read_prompt("pale sand", "", words), words, LetterEncoder(), "tests") == []
