@@ -18,7 +18,7 @@ from .layout_scenes import RealGrid, SceneMaker
 from .real_grids import CellNames, build_grids
 
 DEFAULT_SIZE_M = {"aerial": 0.3, "tissue": 1e-6}
-GUIDANCE = 2.5
+GUIDANCE = 5.0
 
 EXAMPLES = """examples:
   ssldiff train prior aerial --model my-models/aerial --data DATA --work runs/prior
