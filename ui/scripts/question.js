@@ -10,7 +10,7 @@ export const question = () => grid()?.asks ?? '';
 /** @param {HTMLElement} host  a row above the panes */
 export function mountQuestion(host) {
   const text = h('span');
-  const row = h('div.sd-notice.sd-warning.sd-question-row', { role: 'status', hidden: true }, h('span.sd-notice-icon', { html: icon('warning', 16) }), text,
+  const row = h('div.sd-question-row.sd-warning', { role: 'status', hidden: true }, h('span.sd-notice-icon', { html: icon('warning', 16) }), text,
     h('button', { type: 'button', onclick: () => { setTool('region'); emit('region'); } }, 'Pick another region'),
     h('button', { type: 'button', onclick: () => attempt(() => ask(`documents/${state.document.id}/accept`, {})) }, 'Use it anyway'));
   host.append(row);

@@ -103,6 +103,7 @@ function uploadBox() {
 
 /** Send a file and open it; XMLHttpRequest because it tells how far it is. */
 function upload(file) {
+  if (/\.(geojson|json)$/i.test(file.name)) return tell('Annotations are laid over a layout: begin a canvas, or read a region of a scene, and drop the file there.');
   const bar = host.querySelector('.sd-drop progress');
   tell('');
   bar.hidden = false;
@@ -121,7 +122,7 @@ function upload(file) {
       tell(error instanceof ServerError ? error.message : 'The file could not be opened.');
     }
   };
-  request.send(form);
+  return request.send(form);
 }
 
 function canvasForm(models) {
