@@ -1,15 +1,18 @@
 """One large image over several processes or GPUs, launched by ``torchrun`` or ``accelerate launch``.
 
 Each process draws and decodes a band of the canvas and writes its rows into one file on a disk that all share; the
-first then writes the image. No process holds more than its band.
+first then writes the image. No process holds more than its band. After every step the bands lie on that disk too: a run
+that lost a process goes on where it was.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,12 +72,14 @@ class TogetherStep:
         index, total: denoising steps, and one for decoding.
         image: (height, width, 3) uint8, mapped from the shared file: in the last step of the first process alone.
         manifest: of the image, where there is one.
+        resumed_after: the step of an earlier run that this one went on from; 0 for a run from the start.
     """
 
     index: int
     total: int
     image: NDArray[np.uint8] | None = None
     manifest: Manifest | None = None
+    resumed_after: int = 0
 
 
 def generate_together(
@@ -89,13 +94,15 @@ def generate_together(
         settings: the same for all.
         model: loaded by this process, on its device.
         peers: the others.
-        folder: on a disk that all share; the image's pixels go there.
+        folder: on a disk that all share; bands go there after every step, and in the end the image's pixels. A run
+            of the same grid, settings, model and number of processes goes on from what it finds there.
 
     Raises:
         SettingsError: where the engine is not ``dense``, the grid has fewer rows than there are processes, or one of
             these is lost on the way.
     """
-    from .diffusion.graph.bands import draw_band
+    from .diffusion.graph.band_files import BandFiles
+    from .diffusion.graph.bands import cut_bands, draw_band
     from .diffusion.graph.drawing import make_drawing
     from .drawing import WHOLE_RUN, resolve
     from .generate import make_manifest
@@ -114,19 +121,32 @@ def generate_together(
     if peers.rank == 0:
         folder.mkdir(parents=True, exist_ok=True)
         np.lib.format.open_memmap(folder / IMAGE_NAME, "w+", np.uint8, (*grid.geometry.shape_px, 3)).flush()
-    for step in draw_band(drawing, peers, settings.tile_lat):
-        yield TogetherStep(step.index, step.total + 1)
-    peers.wait()  # the file is there
+    band = cut_bands(drawing.canvas, peers.size, settings.tile_lat)[peers.rank]
+    files = BandFiles(folder / f"steps-{_run_digest(grid, settings, model)}", peers, band)
+    before = step = files.last_common(drawing.steps)
+    peers.wait()  # the file is there, and all have looked at what they go on from
+    resumed = before.index if before else 0
+    for step in draw_band(drawing, peers, settings.tile_lat, after=before):
+        files.keep(step)
+        yield TogetherStep(step.index, step.total + 1, resumed_after=resumed)
+    assert step is not None, "a run has at least one step"
     _decode_band(step, model, peers, folder / IMAGE_NAME)
     peers.wait()  # every band is in it
     if peers.rank:
-        yield TogetherStep(step.total + 1, step.total + 1)
+        yield TogetherStep(step.total + 1, step.total + 1, resumed_after=resumed)
         return
     image = np.load(folder / IMAGE_NAME, mmap_mode="r")
     manifest = make_manifest(grid, grid, settings, settings.guidance_scale or 0.0, model)
     machine = {**manifest.machine, "processes": peers.size}
     manifest = replace(manifest, machine=machine, bit_exact=False).with_image(image)
-    yield TogetherStep(step.total + 1, step.total + 1, image, manifest)
+    yield TogetherStep(step.total + 1, step.total + 1, image, manifest, resumed)
+
+
+def _run_digest(grid: EmbeddingGrid, settings: Settings, model: Model) -> str:
+    """What must be the same for bands of one run to be those of another; each process has its own device."""
+    used = {**asdict(settings), "device": ""}
+    facts = json.dumps([grid.digest, model.spec.digest, used], sort_keys=True, default=str)
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
 def _tile_for(tile_lat: int, grid: EmbeddingGrid, processes: int) -> int:

@@ -60,7 +60,8 @@ def draw_together(
         facts = {
             "outputs": [str(path) for path in outputs], "width_px": width, "height_px": height, "pixel_size_m": size,
             "seconds": round(time.monotonic() - start, 3), "model": spec.id, "processes": peers.size,
-            "image_digest": step.manifest.image_digest, "bytes_sent": peers.bytes_sent, "synthetic": True,
+            "image_digest": step.manifest.image_digest, "bytes_sent": peers.bytes_sent,
+            "resumed_after_step": step.resumed_after, "synthetic": True,
         }  # fmt: skip
         text = f"{width} × {height} px at {format_length(size)} a pixel, SYNTHETIC, by {peers.size} processes"
         console.report("\n".join(f"{path}: {text} in {facts['seconds']} s" for path in outputs), facts)

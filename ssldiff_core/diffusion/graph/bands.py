@@ -50,12 +50,14 @@ class BandStep:
         total: steps of the run.
         band: where it lies.
         latents: (channels, h, w) float32 at the step's lower noise level; in the end clean.
+        x0: (channels, h, w) float32, the step's estimate, which a two-step solver goes on from.
     """
 
     index: int
     total: int
     band: Block
     latents: Tensor
+    x0: Tensor
 
 
 def cut_bands(canvas: Block, count: int, tile_lat: int) -> list[Block]:
@@ -86,8 +88,9 @@ def widen(x: Tensor, halo: int, peers: Peers) -> Tensor:
 
 
 def draw_band(
-    drawing: Drawing, peers: Peers, tile_lat: int, cancelled: Callable[[], bool] = lambda: False
-) -> Iterator[BandStep]:
+    drawing: Drawing, peers: Peers, tile_lat: int, cancelled: Callable[[], bool] = lambda: False,
+    after: BandStep | None = None,
+) -> Iterator[BandStep]:  # fmt: skip
     """Denoise this process's band of a drawing from pure noise; every process of ``peers`` runs the same.
 
     Args:
@@ -95,6 +98,7 @@ def draw_band(
         peers: who draws the other bands.
         tile_lat: side of a tile; at least the halo.
         cancelled: looked at before every tile.
+        after: go on after this step, the same for all processes, to the numbers of a run that never stopped.
 
     Raises:
         SettingsError: where tiles are narrower than the halo, or fewer rows of them than processes.
@@ -109,18 +113,19 @@ def draw_band(
     band = cut_bands(canvas, peers.size, tile_lat)[peers.rank]
     tiles = list(band.cut(tile_lat))
     conditions: list[Condition] = []
-    x, x0 = drawing.start(band), None
-    for step in range(drawing.steps):
+    first = after.index if after else 0
+    x, x0 = (after.latents, after.x0) if after else (drawing.start(band), None)
+    for step in range(first, drawing.steps):
         wide, around = widen(x, halo, peers), band.grown(halo, Block(canvas.row, band.col, canvas.height, band.width))
         following, estimate = torch.empty_like(x), torch.empty_like(x)
         for number, tile in enumerate(tiles):
             if cancelled():
                 raise Cancelled("drawing the image")
             crop, inside = tile.grown(halo, canvas), (slice(None), *tile.slices(band))
-            if step == 0:
+            if step == first:
                 conditions.append(drawing.condition(crop))
             previous = x0[inside].contiguous() if x0 is not None else None
             seen = wide[(slice(None), *crop.slices(around))].contiguous()
             following[inside], estimate[inside] = drawing.advance(step, seen, conditions[number], crop, tile, previous)
         x, x0 = following, estimate
-        yield BandStep(step + 1, drawing.steps, band, x)
+        yield BandStep(step + 1, drawing.steps, band, x, estimate)

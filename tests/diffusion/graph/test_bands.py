@@ -14,7 +14,8 @@ import torch
 from ssldiff_core.diffusion.engines import DenseEngine
 from ssldiff_core.diffusion.field import ConditioningField
 from ssldiff_core.diffusion.graph import Block
-from ssldiff_core.diffusion.graph.bands import cut_bands, draw_band
+from ssldiff_core.diffusion.graph.band_files import BandFiles
+from ssldiff_core.diffusion.graph.bands import BandStep, cut_bands, draw_band
 from ssldiff_core.diffusion.graph.drawing import Drawing
 from ssldiff_core.diffusion.noise import PositionNoise
 from ssldiff_core.diffusion.schedule import get_solver, noise_levels
@@ -43,6 +44,13 @@ class ThreadPeers:
             self._post[peer, self.rank].get(timeout=60) if 0 <= peer < self.size else None
             for peer in (self.rank - 1, self.rank + 1)
         )
+
+
+class WaitingPeers(ThreadPeers):
+    """The same, where a run is kept and waits for nobody: each thread waits for its neighbours' rows anyway."""
+
+    def wait(self) -> None:
+        pass
 
 
 def draw_together(drawing: Drawing, size: int, tile_lat: int) -> tuple[torch.Tensor, int]:
@@ -91,6 +99,47 @@ def test_more_processes_than_rows_of_tiles_are_told():
 def test_tiles_narrower_than_the_halo_are_told(drawing):
     with pytest.raises(SettingsError, match="looks"):
         next(draw_band(drawing, ThreadPeers(0, 1, {}), 2))
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_run_that_stopped_goes_on_to_the_same_numbers(drawing, size, tmp_path):
+    whole, _ = draw_together(drawing, size, 16)
+    bands = cut_bands(drawing.canvas, size, 16)
+    post = {(a, b): queue.Queue() for a in range(size) for b in range(size) if abs(a - b) == 1}
+    ended = {}
+
+    def work(rank: int, steps: int) -> None:
+        peers = WaitingPeers(rank, size, post)
+        files = BandFiles(tmp_path, peers, bands[rank])
+        before = files.last_common(drawing.steps)
+        for step in draw_band(drawing, peers, 16, after=before):
+            files.keep(step)
+            ended[rank] = (before.index if before else 0, step)
+            if step.index == steps:
+                return
+
+    for steps in (2, drawing.steps):
+        threads = [threading.Thread(target=work, args=(rank, steps)) for rank in range(size)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(list(tmp_path.iterdir())) <= 2 * size
+    assert [ended[rank][0] for rank in range(size)] == [2] * size
+    assert torch.equal(torch.cat([ended[rank][1].latents for rank in range(size)], dim=1), whole)
+
+
+def test_only_a_step_that_all_processes_have_is_gone_on_from(tmp_path):
+    band = Block(0, 0, 4, 4)
+    first, second = (BandFiles(tmp_path, WaitingPeers(rank, 2, {}), band) for rank in (0, 1))
+    steps = [BandStep(k, 9, band, torch.full((1, 4, 4), float(k)), torch.zeros(1, 4, 4)) for k in (1, 2)]
+    first.keep(steps[0])
+    assert second.last_common(9) is None
+    second.keep(steps[0])
+    second.keep(steps[1])
+    (tmp_path / "band-1-of-2-1.safetensors").write_bytes((tmp_path / "band-0-of-2-1.safetensors").read_bytes())
+    found = first.last_common(9)
+    assert (found.index, float(found.latents.mean())) == (1, 1.0)
 
 
 RANK = """
