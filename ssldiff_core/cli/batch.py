@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..errors import ExportError, SettingsError
 from .arguments import Commands, add_parser, parse_count
+from .cluster import LOCAL, run_on_ray
 from .console import Console
 from .shards import Done, Shard, append, parse_shard, read_items, read_ledgers
 
@@ -23,12 +24,14 @@ Run a list of ssldiff commands, one on each line, and note in a ledger what was 
 after a kill, give the same command once more. Models stay loaded from one item to the next.
 
 Many machines: give each the same list and the same folder on a shared disk, and a share of its own with --shard i/n.
-Many devices of one machine: --devices 0-7; many processes: --processes 4. `ssldiff merge FOLDER` joins the ledgers."""
+Many devices of one machine: --devices 0-7; many processes: --processes 4; a Ray cluster: --ray ADDRESS.
+`ssldiff merge FOLDER` joins the ledgers."""
 
 _EXAMPLES = """\
   ssldiff batch slides.txt -o done                        where slides.txt holds lines like: encode a.svs -o a.npz
   ssldiff batch slides.txt -o done --devices 0-7
   ssldiff batch slides.txt -o done --shard 3/16           one job of sixteen
+  ssldiff batch slides.txt -o done --ray auto             the Ray cluster that this machine belongs to
   ssldiff merge slides.txt done -o summary.json"""
 
 _RESTARTS = 2
@@ -43,6 +46,9 @@ def add_command(commands: Commands) -> None:
     share.add_argument("--shard", type=parse_shard, default=Shard(), metavar="I/N", help="a share of it, such as 0/4")
     share.add_argument("--processes", type=parse_count, metavar="N", help="that many at once on this machine")
     share.add_argument("--devices", type=parse_devices, metavar="0-7", help="a process for each of these CUDA devices")
+    share.add_argument(
+        "--ray", nargs="?", const=LOCAL, metavar="ADDRESS", help="on a Ray cluster; on this machine where none is named"
+    )
     parser.set_defaults(run=run)
 
 
@@ -56,6 +62,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.processes or arguments.devices:
         places = [{"CUDA_VISIBLE_DEVICES": device} for device in arguments.devices or ()]
         _run_shards(arguments, places or [{}] * arguments.processes, console)
+        shard = Shard()
+    elif arguments.ray:
+        run_on_ray(items, arguments.output, arguments.ray, console)
         shard = Shard()
     else:
         shard = arguments.shard

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -121,3 +122,36 @@ def test_a_process_that_is_killed_is_started_again_and_nothing_is_lost(tmp_path:
     assert parent.returncode == 0, told
     assert "started again" in told
     assert len(read_ledgers(tmp_path / "done")) == 60
+
+
+@pytest.mark.slow
+def test_a_ray_worker_that_is_killed_loses_nothing_and_what_is_done_stays_done(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    for number in range(40):
+        (tmp_path / f"{number}.txt").write_text(str(number), "utf-8")
+    (tmp_path / "list.txt").write_text("".join(f"inspect {n}.txt\n" for n in range(40)) + "inspect no.txt\n", "utf-8")
+    words = [sys.executable, "-m", "ssldiff_core.cli", "batch", "list.txt", "-o", "done", "--ray", "--json"]
+    ledger = tmp_path / "done" / "shard-0-of-1.jsonl"
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:
+        deadline, victim = time.monotonic() + 400, None
+        while victim is None and time.monotonic() < deadline and parent.poll() is None:
+            for process in psutil.Process(parent.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    if "_run_there" in "".join(process.cmdline()):  # a worker at a task says so in its title
+                        victim = process
+        assert victim is not None
+        victim.kill()
+        said, told = parent.communicate(timeout=400)
+    assert json.loads(said) == {"items": 41, "done": 40, "failed": ["inspect no.txt"]}, told
+    assert len(ledger.read_text("utf-8").splitlines()) == 41
+
+    (tmp_path / "no.txt").write_text("there", "utf-8")
+    again = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=400)
+    assert json.loads(again.stdout) == {"items": 41, "done": 41, "failed": []}
+    assert len(ledger.read_text("utf-8").splitlines()) == 42  # one item was run, and no other
+
+
+def test_a_batch_on_ray_says_how_to_get_it(files: list[str], monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["batch", "list.txt", "-o", "done", "--ray"]) == 2
+    assert "ssldiff[cluster]" in capsys.readouterr().err
