@@ -19,8 +19,9 @@ export function mount(element) {
   const host = element.querySelector('#sd-panel-describe');
   cards = layoutCards({ more: (layout) => layOut({ text: layout.text, negative: layout.negative, like: layout.key }) });
   parts = { ...fields(), ...answers() };
+  parts.fold = h('details', { open: true }, h('summary', {}, 'Examples'), parts.examples);
   parts.submit = h('button.sd-primary', { type: 'button', id: 'sd-lay-out', onclick: () => layOut() }, 'Lay it out');
-  parts.form = h('div.sd-describe-form', {}, parts.text, parts.message, parts.notes, parts.examples, parts.where, parts.canvas,
+  parts.form = h('div.sd-describe-form', {}, parts.text, parts.message, parts.notes, parts.fold, parts.where, parts.canvas,
     h('details', {}, h('summary', {}, 'More'), h('label.sd-field', {}, h('span', {}, 'Leave out'), parts.negative), h('label.sd-field', {}, h('span', {}, 'Layouts to choose from'), parts.count)),
     parts.keep, parts.submit, parts.progress);
   host.append(h('h2', {}, 'Describe'), parts.none, parts.form, cards.element);
@@ -106,6 +107,8 @@ function show() {
 }
 
 function showExamples() {
+  const open = String(onStart() || cards.empty()); // folded once there are layouts, which need the room
+  if (parts.fold.dataset.wanted !== open) [parts.fold.dataset.wanted, parts.fold.open] = [open, open === 'true'];
   if (parts.examples.dataset.model === model().id) return;
   parts.examples.dataset.model = model().id;
   parts.examples.replaceChildren(...model().sentences.map((text) => h('button.sd-example', { type: 'button', title: 'Lay this out', onclick: () => {

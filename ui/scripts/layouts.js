@@ -36,7 +36,7 @@ export function layoutCards({ more }) {
 
   let followed = '';
   return {
-    element, load, has: (text) => layouts.some((one) => one.text === text),
+    element, load, empty: () => !layouts.length, has: (text) => layouts.some((one) => one.text === text),
     /** Each layout is shown when it is there. */
     follow(job) {
       const key = `${job.id} ${job.done} ${job.state}`;
