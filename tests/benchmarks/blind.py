@@ -58,8 +58,10 @@ def random_pairs(
     """Real patches of ``others`` and generated ones, of the same pixel size."""
     generator = np.random.default_rng(SEED)
     pairs = []
-    for index in generator.permutation(len(drawn))[:count]:
-        made = drawn[index]
+    for turn in range(count):
+        if turn % len(drawn) == 0:
+            order = generator.permutation(len(drawn))
+        made = drawn[order[turn % len(drawn)]]
         fitting = [pixels for pixels, size in others if size == made.grid.geometry.pixel_size_m]
         pairs.append((window(fitting[int(generator.integers(len(fitting)))], generator), window(made.image, generator)))
     return pairs
@@ -90,6 +92,7 @@ def main() -> None:
         "--work", type=Path, required=True, help="folder for drawn images, as of tests.benchmarks.models"
     )
     sheets.add_argument("--pairs", type=int, default=40)
+    sheets.add_argument("--images", type=int, default=34, help="generated images to take them from (34)")
     sheets.add_argument("-o", "--output", type=Path, required=True)
     scores = parts.add_parser("score")
     scores.add_argument("folder", type=Path)
@@ -100,7 +103,7 @@ def main() -> None:
         return
     test = load_images(arguments.data, arguments.domain, "test")
     model, encoder = load_model(arguments.domain), load_patch_encoder(get_model_spec(arguments.domain).folder)
-    drawn = draw(model, encoder, crops(test, arguments.pairs), arguments.work / arguments.domain)
+    drawn = draw(model, encoder, crops(test, arguments.images), arguments.work / arguments.domain)
     large = [d for d in drawn if min(d.image.shape[:2]) >= SIDE_PX]
     others = [crop for crop in crops(test, 4 * arguments.pairs, seed=5) if min(crop[0].shape[:2]) >= SIDE_PX]
     make_sheets(random_pairs(large, others, arguments.pairs), arguments.output)

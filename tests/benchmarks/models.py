@@ -7,7 +7,8 @@ the default settings, each with its own seed; drawn images are kept in ``--work`
 
 - ``similarity``: cosine of the embeddings asked for and read back, own encoder; ``floor`` of random pairs, ``ceiling``
   of real patches after the autoencoder, ``scaled`` = (raw - floor) / (ceiling - floor).
-- ``retrieval``: share of cells whose real patch is, by the judge, the nearest to the generated one among 500.
+- ``retrieval``: share of cells whose real patch is, by the judge, the nearest to the generated one among 500;
+  ``retrieval_ceiling``: the same of real patches after the autoencoder.
 - ``frechet_ratio``: Fréchet distance by the judge, in 64 principal directions of the test patches, of generated to
   test patches, divided by that of training to test patches; half-overlapping patches, the same N for all three.
 - ``psnr`` of the autoencoder; ``seconds_1024`` and ``fast_seconds_1024`` (8 steps) of one image; ``weights_mb`` in all.
@@ -135,14 +136,19 @@ def similarity_figures(drawn: list[Drawn], encoder: PatchEncoder, model: Model) 
 
 
 def judged_figures(
-    drawn: list[Drawn], judge: FeatureExtractor, train: list[TrainingImage], test: list[TrainingImage], patches: int
-) -> dict[str, float]:
-    """Retrieval among 500 cells, and the Fréchet ratio, by the judge."""
+    drawn: list[Drawn], judge: FeatureExtractor, train: list[TrainingImage], test: list[TrainingImage], patches: int,
+    model: Model,
+) -> dict[str, float]:  # fmt: skip
+    """Retrieval among 500 cells, its ceiling of autoencoded real patches, and the Fréchet ratio, by the judge."""
     real, made = (judge.extract(np.concatenate([cells_of(part) for part in parts])) for parts in (
         [np.ascontiguousarray(d.real) for d in drawn], [d.image for d in drawn],
     ))  # fmt: skip
+    rebuilt = judge.extract(np.concatenate([cells_of(reconstruct(np.ascontiguousarray(d.real), model)) for d in drawn]))
     count = min(500, len(real))
-    figures = {"retrieval": retrieval(real[:count], made[:count]), "retrieval_among": float(count)}
+    figures = {
+        "retrieval": retrieval(real[:count], made[:count]), "retrieval_among": float(count),
+        "retrieval_ceiling": retrieval(real[:count], rebuilt[:count]),
+    }  # fmt: skip
     crop = [np.ascontiguousarray(pixels) for pixels, _ in crops(train, max(1, patches // 9), seed=1)]
     other = [np.ascontiguousarray(pixels) for pixels, _ in crops(test, max(1, patches // 9), seed=2)]
     sets = [half_overlapping(parts, judge, patches) for parts in (other, [d.image for d in drawn], crop)]
@@ -222,7 +228,7 @@ def measure(domain: str, data: Path, work: Path, scale: Scale) -> dict[str, floa
     judge = find_judge(f"judge-{domain}")
     if judge is not None:
         extractors["judge"] = EncoderFeatures(load_patch_encoder(judge))
-        figures |= judged_figures(drawn, extractors["judge"], train, test, scale.patches)
+        figures |= judged_figures(drawn, extractors["judge"], train, test, scale.patches, model)
     figures |= knn_figures(domain, extractors, train, test, scale.labelled)
     side = scale.timed_px
     figures |= {
