@@ -16,6 +16,8 @@ WINDOW_CELLS = 32
 """Longest side that the network has seen; a larger layout is estimated in windows."""
 STEPS = 24
 _STRIDE_CELLS = 24
+GUIDED_FROM = 0.8
+"""Noise level below which nothing is led: what lies where is decided by then."""
 LIKENESS = 0.8
 """Correlation of the noise of a layout with that of the one it is to stay near to."""
 
@@ -96,7 +98,7 @@ class _Guided:
 
     def __call__(self, x: Tensor, level: float) -> Tensor:
         shown = self._estimate(x, level, *self.told[0])
-        if self.scale != 1.0:
+        if self.scale != 1.0 and level >= GUIDED_FROM:
             away = self._estimate(x, level, *self.told[1])
             shown = away + self.scale * (shown - away)
         length = shown.norm(dim=-1, keepdim=True).clamp(min=1e-6)
