@@ -31,15 +31,16 @@ def arm_means(scores: Sequence[Score], classifier: str) -> dict[tuple[str, str],
     }
 
 
-def paired_gain(scores: Sequence[Score], classifier: str, name: str, arm: str) -> Measurement:
-    """An arm less ``real``, draw by draw, over seeds."""
+def paired_gain(scores: Sequence[Score], classifier: str, name: str, arm: str, beside: str = "real") -> Measurement:
+    """An arm less another, draw by draw, over seeds."""
     by_arm = {
         which: {s.seed: s.accuracy for s in scores if (s.classifier, s.round, s.arm) == (classifier, name, which)}
-        for which in ("real", arm)
+        for which in (beside, arm)
     }
-    shared = sorted(by_arm["real"].keys() & by_arm[arm].keys())
+    shared = sorted(by_arm[beside].keys() & by_arm[arm].keys())
     return over_seeds(
-        np.array([by_arm[arm][seed] - by_arm["real"][seed] for seed in shared]), "paired by draw, t interval over seeds"
+        np.array([by_arm[arm][seed] - by_arm[beside][seed] for seed in shared]),
+        "paired by draw, t interval over seeds",
     )
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..report import Measurement, Plot, Report, Table
-from .intervals import over_seeds
-from .patch_report import arm_means
+from .patch_report import arm_means, paired_gain
 from .patches import Score
 from .representations import NEIGHBOURS, OWN, PROBE, TOGETHER
 from .sets import Protocol
@@ -22,18 +21,6 @@ _MEANING = {
     NEIGHBOURS: "Share of test images whose label is that of most of their nearest training images by cosine; mean "
     "over draws, 95 % t interval.",
 }
-
-
-def gain_over_own(scores: Sequence[Score], reading: str, name: str, representation: str) -> Measurement:
-    """A representation less the patch encoder's embeddings alone, draw by draw."""
-    found = {
-        which: {s.seed: s.accuracy for s in scores if (s.classifier, s.round, s.arm) == (reading, name, which)}
-        for which in (OWN, representation)
-    }
-    shared = sorted(found[OWN].keys() & found[representation].keys())
-    return over_seeds(
-        np.array([found[representation][seed] - found[OWN][seed] for seed in shared]), "paired by draw, t interval"
-    )
 
 
 def make_report(
@@ -66,7 +53,7 @@ def _table(scores: Sequence[Score], reading: str, means: Mapping[tuple[str, str]
     for arm in dict.fromkeys(arm for _, arm in means):
         row: list[str | int | float | Measurement] = [arm]
         for name in names:
-            gain = gain_over_own(scores, reading, name, arm)
+            gain = paired_gain(scores, reading, name, arm, OWN)
             row += [means.get((name, arm), Measurement(float("nan"))), "–" if arm == OWN else gain]
         rows.append(row)
     columns = ("representation", *(part for name in names for part in (name, "gain over the patch encoder")))
