@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssldiff_core.training.concepts import AERIAL
+from ssldiff_core.training.concepts import AERIAL, Concept
 
 CLASS_FORMS = (
     "an aerial picture of {}", "{} seen from above", "a view down on {}", "this place is full of {}", "{} from the air",
@@ -86,10 +86,10 @@ def class_prompts(each: int) -> list[ClassPrompt]:
     return prompts
 
 
-def place_prompts(count: int, seed: int = 0) -> list[PlacePrompt]:
+def place_prompts(count: int, seed: int = 0, concepts: Sequence[Concept] = AERIAL) -> list[PlacePrompt]:
     """Two concepts whose swatches differ, at opposite places."""
     generator = np.random.default_rng(seed)
-    known = [concept for concept in AERIAL if concept.swatches]
+    known = [concept for concept in concepts if concept.swatches]
     prompts = []
     for index in range(count):
         place = list(OPPOSITE)[index % len(OPPOSITE)]
@@ -106,9 +106,9 @@ def place_prompts(count: int, seed: int = 0) -> list[PlacePrompt]:
     return prompts
 
 
-def share_prompts() -> list[tuple[str, tuple[str, ...], float]]:
+def share_prompts(concepts: Sequence[Concept] = AERIAL) -> list[tuple[str, tuple[str, ...], float]]:
     """(text, swatches, share asked for), taking "mostly" as three quarters and "a little" as an eighth."""
-    known = [concept for concept in AERIAL if concept.swatches]
+    known = [concept for concept in concepts if concept.swatches]
     asked = []
     for index, concept in enumerate(known):
         other = next(c for c in known[index + 3 :] + known if not set(c.swatches) & set(concept.swatches))
