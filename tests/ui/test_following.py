@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from ssldiff_core.errors import SettingsError
-from tests.ui.test_generation import draw, models, paint, wait, workspace
+from tests.ui.test_generation import draw, paint, wait, workspace
 from ui import handlers
 from ui.documents import Document
 from ui.following import STEPS, start_follow
 from ui.workspace import Workspace
 
-__all__ = ["models", "workspace"]
+__all__ = ["workspace"]
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import pytest
 
 from ssldiff_core.errors import LayoutError
 from ssldiff_core.layouts import Paint
-from tests.ui.test_generation import models, pixels, wait, workspace
+from tests.ui.test_generation import pixels, wait, workspace
 from ui import handlers
 from ui.virtual import _untouched, draw_rest, look
 from ui.wishes import Wish
 from ui.workspace import Workspace
 
-__all__ = ["models", "workspace"]
+__all__ = ["workspace"]
 
 
 def test_only_the_tiles_of_the_view_are_drawn_and_then_the_rest(workspace: Workspace) -> None:
