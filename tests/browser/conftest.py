@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,14 @@ class Look:
         import numpy as np
 
         return np.frombuffer(base64.b64decode(self.document["layout"]["labels"]), np.int16).tolist()
+
+    def until(self, holds: Callable[[], bool], seconds: float = 20) -> None:
+        """Wait until something holds, on the server or on the page."""
+        for _ in range(int(seconds * 10)):
+            if holds():
+                return
+            self.page.wait_for_timeout(100)
+        pytest.fail("it never came to hold")
 
     def shoot(self, name: str) -> None:
         """A screenshot to be looked at, where ``SSLDIFF_SCREENS`` names a folder for it."""

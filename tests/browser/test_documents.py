@@ -40,8 +40,7 @@ def test_a_document_is_saved_as_a_file_and_opened_from_it(look: Look, tmp_path: 
     assert len(look.document["results"]) == 1
     assert look.document["results"][0]["scene_id"] != old["results"][0]["scene_id"]
     look.page.keyboard.press("Control+z")
-    look.page.wait_for_timeout(300)
-    assert look.labels() != labels
+    look.until(lambda: look.labels() != labels)
 
 
 def test_a_file_that_is_no_document_is_refused_where_the_user_looks(look: Look, tmp_path: Path) -> None:

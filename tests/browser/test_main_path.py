@@ -71,11 +71,9 @@ def test_undo_and_redo_take_the_document_back_and_forth(look: Look) -> None:
     painted = look.labels()
     assert painted != before
     look.page.keyboard.press("Control+z")
-    look.page.wait_for_timeout(250)
-    assert look.labels() == before
+    look.until(lambda: look.labels() == before)
     look.page.keyboard.press("Control+Shift+Z")
-    look.page.wait_for_timeout(250)
-    assert look.labels() == painted
+    look.until(lambda: look.labels() == painted)
 
 
 def test_fill_eyedropper_rectangle_and_eraser_do_what_they_say(look: Look) -> None:
@@ -88,13 +86,11 @@ def test_fill_eyedropper_rectangle_and_eraser_do_what_they_say(look: Look) -> No
     page.keyboard.press("4")
     page.keyboard.press("g")
     page.mouse.click(*cell_centre(look, 1, 1))
-    page.wait_for_timeout(300)
-    assert [look.labels()[row * 8 + col] for row in range(3) for col in range(4)] == [3] * 12
+    look.until(lambda: [look.labels()[row * 8 + col] for row in range(3) for col in range(4)] == [3] * 12)
     page.keyboard.press("1")
     page.keyboard.press("i")
     page.mouse.click(*cell_centre(look, 2, 2))
-    page.wait_for_timeout(200)
-    assert page.get_attribute(".sd-swatch[data-index='3']", "aria-selected") == "true"
+    look.until(lambda: page.get_attribute(".sd-swatch[data-index='3']", "aria-selected") == "true")
     page.keyboard.press("e")
     drag(look, (2, 0), (2, 3))
     assert [look.labels()[2 * 8 + col] for col in range(4)] == [-1] * 4

@@ -39,13 +39,7 @@ def box(top: float, left: float, bottom: float, right: float) -> list[tuple[floa
     return [(top - 0.4, left - 0.4), (top - 0.4, right + 0.4), (bottom + 0.4, right + 0.4), (bottom + 0.4, left - 0.4)]
 
 
-def until(look: Look, holds: Any, seconds: float = 20) -> None:
-    """Wait until something holds on the server."""
-    for _ in range(int(seconds * 10)):
-        if holds():
-            return
-        look.page.wait_for_timeout(100)
-    pytest.fail("it never came to hold")
+until = Look.until
 
 
 def test_a_lasso_around_cells_makes_a_swatch_of_them_that_is_named_at_once(look: Look) -> None:
@@ -247,8 +241,7 @@ def test_a_brush_finer_than_a_cell_leaves_a_border_where_it_was_drawn(look: Look
     second.wait_for_selector(".sd-swatch")
     page.reload()
     page.wait_for_selector(".sd-swatch")
-    page.wait_for_timeout(500)
-    assert sorted(divided(look)) == [5, 6, 7, 8, 9]
+    until(look, lambda: sorted(divided(look)) == [5, 6, 7, 8, 9])
     page.click("[aria-label=Undo]")
     until(look, lambda: not divided(look))
     second.close()
