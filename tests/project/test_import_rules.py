@@ -43,6 +43,7 @@ OWNERS: dict[str, set[str]] = {
     "uvicorn": {"ui", "app.py", "cli"},
     "lightly": {"training"},
     "matplotlib": {"evaluation"},
+    "ray": {"cli/cluster.py"},
 }
 """Library -> rooms (or files of the package) that may import it."""
 
@@ -178,7 +179,7 @@ def test_every_library_that_is_imported_is_declared() -> None:
     extras = project["optional-dependencies"]
     names = [
         requirement.replace("=", ">").replace("<", ">").partition(">")[0].strip()
-        for requirement in [*project["dependencies"], *extras["train"], *extras["predictors"]]
+        for requirement in [*project["dependencies"], *extras["train"], *extras["predictors"], *extras["cluster"]]
     ]
     declared = {MODULE_NAMES.get(name, name.removesuffix("-python").replace("-", "_")) for name in names}
     known = declared | {"ssldiff_core", "ui", "app", "starlette"} | set(sys.stdlib_module_names)
