@@ -88,8 +88,9 @@ def read_real(bench: Bench, split: str, most: int) -> tuple[list[NDArray[np.uint
     """256-px images of UC Merced and their labels, an even choice of ``most`` (0: all)."""
     images = [image for image in iterate_images(bench.data, DOMAIN, split)
               if "uc_merced" in image.path and image.pixel_size_m == PIXEL_SIZE_M]  # fmt: skip
-    order = np.random.default_rng(0).permutation(len(images))[: most or None]
-    fitted = [(fit_cells(images[i].pixels)[:256, :256], images[i].label) for i in order]
+    order = np.random.default_rng(0).permutation(len(images))
+    every = [(fit_cells(images[i].pixels)[:256, :256], images[i].label) for i in order]
+    fitted = [pair for pair in every if pair[0].shape[:2] == (256, 256)][: most or None]  # a few are narrower
     return [pixels for pixels, _ in fitted], [label for _, label in fitted]
 
 
