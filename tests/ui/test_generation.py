@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,6 @@ import pytest
 from ssldiff_core.errors import SettingsError
 from ssldiff_core.layouts import Paint
 from ui import handlers
-from ui.config import AppConfig
 from ui.document_store import DocumentStore
 from ui.documents import Document
 from ui.generation import start_finish
@@ -25,16 +22,13 @@ from ui.workspace import Workspace
 
 
 @pytest.fixture
-def workspace(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    monkeypatch.setenv("SSLDIFF_MODELS_DIR", str(models))
-    made = Workspace(AppConfig(data_dir=tmp_path / "data"))
-    yield made
-    made.close()
+def workspace(studio: Workspace) -> Workspace:
+    return studio
 
 
 @pytest.fixture
-def document(workspace: Workspace) -> Document:
-    return handlers.empty_canvas(workspace, "tissue", 6, 6)
+def document(canvas: Document) -> Document:
+    return canvas
 
 
 def wait(job: Job) -> Job:
@@ -97,9 +91,7 @@ def test_a_result_whose_origin_was_deleted_can_still_be_gone_on_with(workspace: 
     assert draw(workspace, document).changed_cells == 1
 
 
-def test_going_back_restores_the_layout_and_is_one_step_of_undo(
-    workspace: Workspace, document: Document, tmp_path: Path
-) -> None:
+def test_going_back_restores_the_layout_and_is_one_step_of_undo(workspace: Workspace, document: Document) -> None:
     first = draw(workspace, document)
     paint(document, (0, 0))
     second = draw(workspace, document)
@@ -109,7 +101,7 @@ def test_going_back_restores_the_layout_and_is_one_step_of_undo(
     handlers.go_back(workspace, document, first)
     assert (document.need_layout().edits, document.pending().any()) == ((), False)
     workspace.documents.save(document)
-    again = DocumentStore(tmp_path / "data" / "documents").get(document.id)
+    again = DocumentStore(workspace.config.data_dir / "documents").get(document.id)
     for one in (document, again):
         one.undo()
         assert one.need_layout().grid() == painted
