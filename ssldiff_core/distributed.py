@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,12 @@ def own_device(device: str) -> str:
 
 
 @contextmanager
-def joined(device: str) -> Iterator[TorchPeers]:
-    """The processes that were launched together, while they draw: NCCL between GPUs, else gloo.
+def joined(device: str, patience: timedelta | None = None) -> Iterator[TorchPeers]:
+    """The processes that were launched together, while they draw or train: NCCL between GPUs, else gloo.
+
+    Args:
+        device: of this process.
+        patience: how long one waits for another; torch's own default where None.
 
     Raises:
         SettingsError: where they do not find each other.
@@ -55,7 +60,7 @@ def joined(device: str) -> Iterator[TorchPeers]:
 
     on_gpu = device.startswith("cuda")
     try:
-        dist.init_process_group("nccl" if on_gpu else "gloo")
+        dist.init_process_group("nccl" if on_gpu else "gloo", timeout=patience)
     except (RuntimeError, ValueError) as error:
         raise lost(int(os.environ.get("RANK", "0")), error) from error
     try:

@@ -85,9 +85,9 @@ def train_autoencoder(
     """Trains on random crops for ``minutes`` and returns the averaged weights with measured latent statistics."""
     torch.manual_seed(seed)
     chosen = choose_device(device)
-    sampler = CropSampler(images, crop_px, seed)
     model = NativeAutoencoder()
     run = TrainingRun(model, folder, Budget(minutes, lr=lr), device=chosen, optimizer=optimizer)
+    sampler = CropSampler(images, crop_px, run.ranks.seed(seed))
     run.fit(AutoencoderObjective(model, sampler, batch, chosen))
     average: NativeAutoencoder = run.average
     measure_latents(average, CropSampler(images, 256, seed + 1), chosen)

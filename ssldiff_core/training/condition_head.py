@@ -205,7 +205,7 @@ def train_head(
     for name, parameter in head.named_parameters():
         parameter.requires_grad_(everything or _is_head(name))
     run = TrainingRun(head, folder, Budget(minutes, lr=lr), device=chosen, ema_decay=0.995)
-    crops = FieldCrops(cached, crop_lat, seed + run.step, 0.1)
+    crops = FieldCrops(cached, crop_lat, run.ranks.seed(seed + run.step), 0.1)
     run.fit(VelocityObjective(head, crops, batch, chosen, noise_shift))
     average: NativeDenoiser = run.average
     return average

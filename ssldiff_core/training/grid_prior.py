@@ -142,7 +142,7 @@ def train_grid_prior(
     network.set_phrase_space(batches.phrase_space())
     budget = Budget(minutes, steps, lr=lr, warmup_steps=40)
     run = TrainingRun(network, folder, budget, device=chosen, ema_decay=0.998)
-    batches.reseed(seed + run.step)
+    batches.reseed(run.ranks.seed(seed + run.step))
 
     def loss_of(step: int) -> Tensor:
         batch = {name: value.to(chosen) for name, value in batches.sample().items()}

@@ -27,6 +27,7 @@ from .autoencoder import to_pixels
 from .data import DOMAINS, CropSampler, TrainingImage, dihedral, load_images
 from .pack import trained_pixel_sizes
 from .patch_encoder import encode_patches, standardisation
+from .ranks import trained_together
 from .run import Budget, TrainingRun
 
 TIMM_NAME = "resnet10t"
@@ -92,8 +93,8 @@ def train_judge(
     torch.manual_seed(seed)
     chosen = choose_device(device)
     network = JudgeNetwork()
-    sampler = CropSampler(images, CELL_PX, seed)
     run = TrainingRun(network, folder, Budget(minutes, lr=lr), device=chosen, ema_decay=0.99)
+    sampler = CropSampler(images, CELL_PX, run.ranks.seed(seed))
     run.fit(JudgeObjective(network, sampler, pairs, chosen))
     average: JudgeNetwork = run.average
     print(f"{run.step} steps of {pairs} pairs in {run.seconds:.0f} s", flush=True)
@@ -122,7 +123,10 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args(words)
     images = load_images(arguments.data, arguments.domain)
-    network = train_judge(images, arguments.work / arguments.domain, minutes=arguments.minutes, device=arguments.device)
+    with trained_together(arguments.device) as (ranks, device):
+        network = train_judge(images, arguments.work / arguments.domain, minutes=arguments.minutes, device=device)
+    if not ranks.first:
+        return
     spec = pack_judge(arguments.output, arguments.domain, network, images)
     print(f"{arguments.output}: {spec.id}, {spec.digest[:12]}")
 

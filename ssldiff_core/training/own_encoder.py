@@ -25,6 +25,7 @@ from ..scenes import Scene, open_scene
 from .condition_head import HeldOutLoss, Pairs, fit_head, pairs_from_images, pairs_from_scene, train_head
 from .data import DOMAINS, load_images
 from .pack import save_network
+from .ranks import trained_together
 from .recipes import CROP_LAT, NOISE_SHIFT
 
 HELD_OUT = 0.1
@@ -81,7 +82,10 @@ def main(words: Sequence[str]) -> int:
 
 
 def run(arguments: argparse.Namespace, base: ModelSpec) -> None:
-    """The recipe: pairs of embeddings, the closed form, a short training, and both measured on held-out images."""
+    """The recipe: pairs of embeddings, the closed form, a short training, and both measured on held-out images.
+
+    Several processes all make the pairs, and train together; the first one measures and writes.
+    """
     cpu = torch.device("cpu")
     denoiser: NativeDenoiser = load_part(base, "denoiser", NativeDenoiser, cpu, torch.float32)
     autoencoder: NativeAutoencoder = load_part(base, "autoencoder", NativeAutoencoder, cpu, torch.float32)
@@ -95,10 +99,13 @@ def run(arguments: argparse.Namespace, base: ModelSpec) -> None:
     head, cosine = fit_head(denoiser, pairs)
     print(f"{len(pairs.own)} patches; held-out cosine of the closed form {cosine:.3f}", flush=True)
     print(f"loss on {held_out} held-out images after the closed form {loss(head):.4f}", flush=True)
-    trained = train_head(
-        head, pairs.cached[:-held_out], arguments.work or arguments.output / "training", minutes=arguments.minutes,
-        crop_lat=side, noise_shift=shift, everything=arguments.everything, device=arguments.device,
-    )  # fmt: skip
+    with trained_together(arguments.device) as (ranks, device):
+        trained = train_head(
+            head, pairs.cached[:-held_out], arguments.work or arguments.output / "training", minutes=arguments.minutes,
+            crop_lat=side, noise_shift=shift, everything=arguments.everything, device=device,
+        )  # fmt: skip
+    if not ranks.first:
+        return
     if arguments.minutes > 0:
         print(f"loss on {held_out} held-out images after training {loss(trained):.4f}", flush=True)
     pack(arguments.output, base, autoencoder, trained.cpu(), encoder_id_of(arguments), pairs)

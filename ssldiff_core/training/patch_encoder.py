@@ -100,8 +100,8 @@ def train_patch_encoder(
     torch.manual_seed(seed)
     chosen = choose_device(device)
     network = PatchEncoderNetwork()
-    sampler = CropSampler(images, CELL_PX + SHIFT_PX, seed)
     run = TrainingRun(network, folder, Budget(minutes, steps, lr=lr), device=chosen, ema_decay=0.99)
+    sampler = CropSampler(images, CELL_PX + SHIFT_PX, run.ranks.seed(seed))
     run.fit(PatchEncoderObjective(network, sampler, pairs, chosen))
     average: PatchEncoderNetwork = run.average
     return average.encoder

@@ -15,6 +15,7 @@ from .concepts import CONCEPTS
 from .data import DOMAINS
 from .grid_prior import PriorBatches, held_out_loss, train_grid_prior
 from .layout_scenes import RealGrid, SceneMaker
+from .ranks import trained_together
 from .real_grids import CellNames, build_grids
 
 DEFAULT_SIZE_M = {"aerial": 0.3, "tissue": 1e-6}
@@ -47,14 +48,18 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str]) -> int:
-    """Embed, train, validate, and write ``prior/``."""
+    """Embed, train, validate, and write ``prior/``; of several processes the first embeds, validates and writes."""
     arguments = make_parser().parse_args(words)
     spec = read_model_spec(arguments.model)
-    grids = {split: cached_grids(arguments, spec, split) for split in ("train", "test")}
-    network = train_grid_prior(
-        grids["train"], arguments.domain, arguments.work / "network", minutes=arguments.minutes,
-        pixel_size_reference_m=DEFAULT_SIZE_M[arguments.domain], seed=arguments.seed, device=arguments.device,
-    ).cpu()  # fmt: skip
+    with trained_together(arguments.device) as (ranks, device):
+        with ranks.one_then_all():
+            grids = {split: cached_grids(arguments, spec, split) for split in ("train", "test")}
+        network = train_grid_prior(
+            grids["train"], arguments.domain, arguments.work / "network", minutes=arguments.minutes,
+            pixel_size_reference_m=DEFAULT_SIZE_M[arguments.domain], seed=arguments.seed, device=device,
+        ).cpu()  # fmt: skip
+    if not ranks.first:
+        return 0
     for split in ("train", "test"):
         batches = PriorBatches(grids[split], arguments.domain, arguments.seed + 99)
         print(f"loss on layouts of the {split} split: {held_out_loss(network, batches):.4f}", flush=True)

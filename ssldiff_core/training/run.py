@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models.placement import choose_dtype, training_autocast
+from .ranks import Ranks
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,11 @@ def orthogonalise_in_float32() -> None:
 class TrainingRun:
     """Trains one module until its budget is spent; resumes from ``folder / checkpoint.pt`` where that exists.
 
-    The averaged weights (EMA, with a decay that grows with the step) are what a recipe ships.
+    The averaged weights (EMA, with a decay that grows with the step) are what a recipe ships. Where several processes
+    were launched and joined (:mod:`.ranks`), all train one module: each adds a batch of its own to every step.
+
+    Raises:
+        SettingsError: where one of the processes is gone, or they find different checkpoints.
     """
 
     def __init__(
@@ -71,8 +76,10 @@ class TrainingRun:
         self.step = 0
         self.seconds = 0.0
         self.extra = extra or {}
+        self.ranks = Ranks()
         folder.mkdir(parents=True, exist_ok=True)
         self.resume()
+        self.ranks.begin_alike(self.step, (self.module, self.average), device)
 
     @property
     def checkpoint(self) -> Path:
@@ -89,7 +96,9 @@ class TrainingRun:
         self.step, self.seconds = state["step"], state["seconds"]
 
     def save(self) -> None:
-        """Writes the checkpoint, whole or not at all."""
+        """Writes the checkpoint, whole or not at all; of several processes the first one does."""
+        if not self.ranks.first:
+            return
         partial = self.checkpoint.with_suffix(".partial")
         state = {
             "module": self.module.state_dict(), "average": self.average.state_dict(), "step": self.step,
@@ -99,7 +108,11 @@ class TrainingRun:
         partial.replace(self.checkpoint)
 
     def fit(self, loss_of: Callable[[int], Tensor], *, save_every_s: float = 240.0, log_every: int = 50) -> None:
-        """Steps until the budget is spent. ``loss_of(step)`` draws a batch and returns its mean loss."""
+        """Steps until the budget is spent. ``loss_of(step)`` draws a batch and returns its mean loss.
+
+        Raises:
+            SettingsError: where one of several processes is gone.
+        """
         start, last_save, mean_loss = time.monotonic(), time.monotonic(), 0.0
         seconds_before = self.seconds
         while (done := self._progress(time.monotonic() - start)) < 1.0:
@@ -110,23 +123,26 @@ class TrainingRun:
                 loss = loss_of(self.step)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
+            value = self.ranks.average_gradients(self.module, loss)
             torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
             self.optimizer.step()
+            self.ranks.share_buffers(self.module)
             self.step += 1
             self._update_average()
-            value = loss.item()
             mean_loss = value if self.step == 1 else 0.98 * mean_loss + 0.02 * value
             self.seconds = seconds_before + time.monotonic() - start
-            if self.step % log_every == 0:
+            if self.step % log_every == 0 and self.ranks.first:
                 print(f"step {self.step}  {100 * done:.0f} %  loss {mean_loss:.4f}  {self.seconds:.0f} s", flush=True)
             if time.monotonic() - last_save > save_every_s:
                 self.save()
                 last_save = time.monotonic()
         self.save()
+        self.ranks.wait()
 
     def _progress(self, elapsed_s: float) -> float:
         by_time = elapsed_s / (60.0 * self.budget.minutes)
-        return max(by_time, self.step / self.budget.steps) if self.budget.steps else by_time
+        done = max(by_time, self.step / self.budget.steps) if self.budget.steps else by_time
+        return self.ranks.agree(done, self.device)
 
     def _lr_factor(self, done: float) -> float:
         rise = min(1.0, (self.step + 1) / self.budget.warmup_steps)
