@@ -108,8 +108,7 @@ def generate_together(
     """
     from .diffusion.graph.band_files import BandFiles
     from .diffusion.graph.bands import cut_bands, draw_band
-    from .diffusion.graph.drawing import make_drawing
-    from .drawing import WHOLE_RUN, resolve
+    from .drawing import part_by_part, resolve
     from .generate import make_manifest
 
     settings = resolve(settings, model)
@@ -118,10 +117,7 @@ def generate_together(
             "draw one image with several processes", f"the engine is {settings.engine}", "only dense draws in bands",
             "Use `ssldiff batch` to draw several images at once",
         )  # fmt: skip
-    drawing = make_drawing(
-        model.denoiser, grid, seed=settings.seed, steps=settings.steps, solver=settings.solver,
-        guidance_scale=settings.guidance_scale or 0.0, guidance_interval=settings.guidance_interval or WHOLE_RUN,
-    )  # fmt: skip
+    drawing = part_by_part(model, grid, settings)
     settings = replace(settings, tile_lat=_tile_for(settings.tile_lat, grid, peers.size))
     if peers.rank == 0:
         folder.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .diffusion.engines import EngineStep
     from .diffusion.field import ConditioningField
+    from .diffusion.graph.drawing import Drawing
     from .diffusion.guidance import Guidance
     from .diffusion.reference import Start
     from .models.catalogue import Model
@@ -54,10 +55,14 @@ def resolve(settings: Settings, model: Model) -> Settings:
 
     Raises:
         SettingsError: where the model cannot be drawn with the engine, or the stride is no whole number of latents.
+        ModelError: where the model has no student, and it is asked for.
     """
     from .diffusion.engines.notebook import GUIDANCE_SCALE as NOTEBOOK_GUIDANCE
     from .models.families import get_family
 
+    if settings.student:
+        model.denoiser_for(student=True)
+        settings = replace(settings, engine="dense", solver="euler", guidance_scale=1.0, guidance_interval=WHOLE_RUN)
     engine = settings.engine or model.spec.engine
     get_family(model.spec.family).check_engine(engine)
     own = NOTEBOOK_GUIDANCE if engine == "notebook" else model.spec.guidance_scale
@@ -75,6 +80,27 @@ def resolve(settings: Settings, model: Model) -> Settings:
     return replace(
         settings, engine=engine, guidance_scale=scale, guidance_interval=interval, stride_px=stride_px,
         device=model.device.type, precision=str(model.dtype).removeprefix("torch."),
+    )  # fmt: skip
+
+
+def part_by_part(
+    model: Model, grid: EmbeddingGrid, settings: Settings, origin_lat: tuple[int, int] = (0, 0)
+) -> Drawing:
+    """What decides every number of a dense canvas from pure noise, for those that draw it in parts.
+
+    Args:
+        settings: resolved.
+        origin_lat: of the canvas, where it has grown.
+
+    Raises:
+        ModelError: where the model has no dense denoiser, or no student where it is asked for.
+    """
+    from .diffusion.graph.drawing import make_drawing
+
+    return make_drawing(
+        model.denoiser_for(settings.student), grid, seed=settings.seed, steps=settings.steps, solver=settings.solver,
+        guidance_scale=settings.guidance_scale or 0.0, guidance_interval=settings.guidance_interval or WHOLE_RUN,
+        origin_lat=origin_lat,
     )  # fmt: skip
 
 
@@ -115,9 +141,8 @@ def _draw_dense(
     from .diffusion.engines import DenseEngine
     from .diffusion.schedule import get_solver
 
-    assert model.denoiser is not None, "the family has the engine"
     solver = get_solver(settings.solver)
-    guided = GuidedDenoiser(model.denoiser, guidance.scale, guidance.interval)
+    guided = GuidedDenoiser(model.denoiser_for(settings.student), guidance.scale, guidance.interval)
     return start.unchanged() or DenseEngine(settings.tile_lat).run(
         guided, field, start.noise, solver, start.levels, cancelled
     )

@@ -212,6 +212,8 @@ def finish(
             f"finish an image in {steps} steps", f"it was drawn in {settings.steps}", "finishing takes more steps",
             f"Try {2 * settings.steps}",
         )  # fmt: skip
+    if settings.student:  # the model itself draws the picture of its student, in its own way
+        settings = Settings(seed=settings.seed, device=settings.device, precision=settings.precision)
     parents = (*manifest.parents, manifest.digest)
     yield from _continue(manifest, replace(settings, steps=steps), parents, reference_image, cancelled)
 

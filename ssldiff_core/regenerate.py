@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .drawing import WHOLE_RUN
+from .drawing import part_by_part
 from .embeddings.grid import EmbeddingGrid
 from .embeddings.grid_change import GridChange
 from .errors import ModelError, SettingsError
@@ -159,17 +159,12 @@ def _drawing_of(
         LayoutError: where a variation grows.
         ManifestError: where the manifest does not hold what it started from.
     """
-    from .diffusion.graph.drawing import make_drawing
     from .diffusion.reference import reference_from_record, start_of
     from .diffusion.regeneration import check_variation
 
     cell, old = grid.geometry.cell_lat, previous.canvas
-    drawing = make_drawing(
-        model.denoiser, grid, seed=settings.seed, steps=settings.steps, solver=settings.solver,
-        guidance_scale=settings.guidance_scale or 0.0,
-            guidance_interval=settings.guidance_interval or WHOLE_RUN,
-        origin_lat=(old.row - change.offset_cell[0] * cell, old.col - change.offset_cell[1] * cell),
-    )  # fmt: skip
+    origin_lat = (old.row - change.offset_cell[0] * cell, old.col - change.offset_cell[1] * cell)
+    drawing = part_by_part(model, grid, settings, origin_lat)
     reference = reference_from_record(manifest.reference, None)
     if reference is None:
         return drawing

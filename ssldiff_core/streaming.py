@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .drawing import WHOLE_RUN, model_for, resolve
+from .drawing import model_for, part_by_part, resolve
 from .embeddings.arrays import digest_bands
 from .embeddings.grid import EmbeddingGrid
 from .errors import Cancelled, SettingsError
@@ -156,15 +156,10 @@ class StreamedRun:
 
     def _graph(self) -> TileGraph:
         from .diffusion.graph import TileGraph
-        from .diffusion.graph.drawing import make_drawing
         from .diffusion.graph.zarr_store import ZarrStore
 
         settings, place = self.settings, self.folder / "0000"
-        drawing = make_drawing(
-            self.model.denoiser, self.grid, seed=settings.seed, steps=settings.steps, solver=settings.solver,
-            guidance_scale=settings.guidance_scale or 0.0,
-            guidance_interval=settings.guidance_interval or WHOLE_RUN,
-        )  # fmt: skip
+        drawing = part_by_part(self.model, self.grid, settings)
         shape = (drawing.steps, drawing.denoiser.latent_channels, drawing.canvas.height, drawing.canvas.width)
         store = ZarrStore({"x": place / "levels-0", "x0": place / "x0"}, shape, settings.tile_lat)
         return TileGraph(drawing, store, settings.tile_lat)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .drawing import WHOLE_RUN, model_for, resolve
+from .drawing import model_for, part_by_part, resolve
 from .embeddings.grid import EmbeddingGrid
 from .errors import SettingsError
 from .generate import make_manifest
@@ -80,7 +80,6 @@ class SyntheticScene(Scene):
         store: TileStore | None = None, coarse: bool = True, palette: Palette | None = None,
     ) -> None:  # fmt: skip
         from .diffusion.graph import MemoryStore, TileGraph
-        from .diffusion.graph.drawing import make_drawing
 
         settings = settings or Settings(steps=4)
         grid = source.grid() if isinstance(source, Layout) else source
@@ -92,11 +91,7 @@ class SyntheticScene(Scene):
                 "only dense draws parts that join", "Use a model of the native family",
             )  # fmt: skip
         self.grid, self.settings, self.model, self._source, self._coarse = grid, settings, model, source, coarse
-        drawing = make_drawing(
-            model.denoiser, grid, seed=settings.seed, steps=settings.steps, solver=settings.solver,
-            guidance_scale=settings.guidance_scale or 0.0,
-            guidance_interval=settings.guidance_interval or WHOLE_RUN,
-        )  # fmt: skip
+        drawing = part_by_part(model, grid, settings)
         store = MemoryStore(STORE_BYTES) if store is None else store
         self.graph = TileGraph(drawing, store, TILE_LAT, STEPS_PER_LEVEL, SHIFT_LAT, START_LAT)
         self._palette = palette or (source.palette if isinstance(source, Layout) else None)

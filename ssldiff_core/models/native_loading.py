@@ -11,7 +11,7 @@ from .spec import Model, ModelSpec
 
 
 def load(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Model:
-    """The networks, ready to draw densely and in windows.
+    """The networks, ready to draw densely and in windows, and the student where there is one.
 
     Raises:
         ModelError: where a part is missing, broken or of another family.
@@ -20,14 +20,20 @@ def load(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Model:
         load_part(spec, name, kind, device, dtype)
         for name, kind in (("autoencoder", NativeAutoencoder), ("denoiser", NativeDenoiser))
     )
-    return assemble(spec, autoencoder, network, device, dtype)
+    student = None
+    if "student" in dict(spec.part_folders()):
+        student = load_part(spec, "student", NativeDenoiser, device, dtype)
+    return assemble(spec, autoencoder, network, device, dtype, student)
 
 
 def assemble(
-    spec: ModelSpec, autoencoder: NativeAutoencoder, network: NativeDenoiser, device: torch.device, dtype: torch.dtype
-) -> Model:
+    spec: ModelSpec, autoencoder: NativeAutoencoder, network: NativeDenoiser, device: torch.device, dtype: torch.dtype,
+    student: NativeDenoiser | None = None,
+) -> Model:  # fmt: skip
     """A model of networks that are loaded already; they are laid out with channels last."""
-    for part in (autoencoder, network):
-        part.to(memory_format=torch.channels_last)
+    for part in (autoencoder, network, student):
+        if part is not None:
+            part.to(memory_format=torch.channels_last)
     denoiser, windows = VelocityDenoiser(network, network.radius_lat), NativeWindowDenoiser(network)
-    return Model(spec, denoiser, windows, autoencoder, autoencoder.config.latent_rgb, device, dtype)
+    fast = None if student is None else VelocityDenoiser(student, student.radius_lat)
+    return Model(spec, denoiser, windows, autoencoder, autoencoder.config.latent_rgb, device, dtype, fast)

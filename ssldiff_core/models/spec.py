@@ -187,6 +187,7 @@ class Model:
         latent_rgb: linear map from a latent to RGB, for previews.
         device: where the networks lie.
         dtype: the type they compute in.
+        student: the denoiser of few steps that was distilled from the other one, where the model has one.
     """
 
     spec: ModelSpec
@@ -196,6 +197,22 @@ class Model:
     latent_rgb: tuple[tuple[float, ...], ...]
     device: torch.device
     dtype: torch.dtype
+    student: Denoiser | None = None
+
+    def denoiser_for(self, student: bool) -> Denoiser:
+        """The student where it is asked for, else the denoiser itself; for dense drawing.
+
+        Raises:
+            ModelError: where the model has none.
+        """
+        found = self.student if student else self.denoiser
+        if found is None:
+            what = "a student" if student else "a dense denoiser"
+            raise ModelError(
+                f"draw with {what} of the model {self.spec.id!r}", "it has none", "",
+                "Draw without the student" if student else "Draw with the engine windowed",
+            )  # fmt: skip
+        return found
 
 
 def read_model_spec(folder: Path) -> ModelSpec:

@@ -197,15 +197,19 @@ class VelocityObjective:
 def train_denoiser(
     cached: list[CachedImage], folder: Path, *, minutes: float, pixel_size_reference_m: float, seed: int = 0,
     batch: int = 12, crop_lat: int = 40, lr: float = 4e-3, field_noise: float = 0.3, noise_shift: float = 1.0,
-    device: str = "auto",
+    device: str = "auto", start: NativeDenoiser | None = None,
 ) -> NativeDenoiser:  # fmt: skip
-    """Trains for ``minutes`` (going on from the folder's checkpoint) and returns the averaged weights."""
+    """Trains for ``minutes`` (going on from the folder's checkpoint, or from the weights of ``start``) and returns the
+    averaged weights.
+    """
     torch.manual_seed(seed)
     chosen = choose_device(device)
     model = NativeDenoiser(
         latent_channels=cached[0].latents.shape[0], condition_dim=cached[0].embeddings.shape[2],
         pixel_size_reference_m=pixel_size_reference_m, reading=READING,
     )  # fmt: skip
+    if start is not None:
+        model.load_state_dict(start.state_dict())
     run = TrainingRun(model, folder, Budget(minutes, lr=lr), device=chosen, ema_decay=0.999)
     crops = FieldCrops(cached, crop_lat, seed + run.step, field_noise)
     run.fit(VelocityObjective(model, crops, batch, chosen, noise_shift))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from ..embeddings.check import quantiles_from
 from ..embeddings.encoder import save_patch_encoder
 from ..geometry import CELL_PX, LATENT_FACTOR
 from ..models.native import NativeAutoencoder, NativeDenoiser
+from ..models.spec import ModelSpec, write_model_spec
 from .data import DOMAINS
 from .denoiser import CachedImage
 from .patch_encoder import TIMM_ARGS, TIMM_NAME
@@ -47,27 +47,25 @@ def pack_encoder(
     save_patch_encoder(folder, spec, encoder.half())
 
 
-def pack_networks(
-    folder: Path,
-    domain: str,
-    autoencoder: NativeAutoencoder,
-    denoiser: NativeDenoiser,
-    *,
-    version: str,
-    guidance: float,
-) -> None:
-    """Writes ``autoencoder/``, ``denoiser/`` (float16) and ``model.json``, beside the packed encoder that it names."""
-    save_network(autoencoder, folder / "autoencoder")
-    save_network(denoiser, folder / "denoiser")
-    encoder_id = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))["id"]
-    record: dict[str, Any] = {
-        "id": domain, "family": "native", "version": version, "domain": DRAWS[domain], "encoder_id": encoder_id,
-        "condition_dim": denoiser.config.condition_dim, "cell_px": CELL_PX,
-        "pixel_sizes_m": trained_pixel_sizes(domain),
-        "latent_factor": LATENT_FACTOR, "latent_channels": autoencoder.config.latent_channels,
-        "guidance_scale": guidance, "licence": "Apache-2.0", "paper": PAPER,
-    }  # fmt: skip
-    (folder / "model.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+def describe(
+    folder: Path, domain: str, autoencoder: NativeAutoencoder, denoiser: NativeDenoiser, *, version: str,
+    guidance: float, encoder_id: str, guidance_interval: tuple[float, float] = (0.0, 1.0),
+) -> ModelSpec:  # fmt: skip
+    """The catalogue entry of a domain's networks."""
+    return ModelSpec(
+        id=domain, family="native", version=version, domain=DRAWS[domain], encoder_id=encoder_id,
+        condition_dim=denoiser.config.condition_dim, cell_px=CELL_PX,
+        pixel_sizes_m=tuple(trained_pixel_sizes(domain)), latent_factor=LATENT_FACTOR,
+        latent_channels=autoencoder.config.latent_channels, guidance_scale=guidance, licence="Apache-2.0",
+        paper=PAPER, folder=folder, guidance_interval=guidance_interval,
+    )  # fmt: skip
+
+
+def pack_networks(spec: ModelSpec, autoencoder: NativeAutoencoder, denoiser: NativeDenoiser) -> None:
+    """Writes ``autoencoder/``, ``denoiser/`` (float16) and ``model.json`` into the model's folder."""
+    save_network(autoencoder, spec.folder / "autoencoder")
+    save_network(denoiser, spec.folder / "denoiser")
+    write_model_spec(spec)
 
 
 def save_network(network: NativeAutoencoder | NativeDenoiser, folder: Path) -> None:

@@ -12,18 +12,26 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..embeddings.spec import read_encoder_spec
 from ..errors import SettingsError
+from ..models.catalogue import get_model_spec
 from ..models.native import NativeAutoencoder, NativeDenoiser
-from ..models.placement import choose_device
-from ..models.spec import read_model_spec
+from ..models.native_loading import assemble
+from ..models.placement import choose_device, choose_dtype
+from ..models.spec import ModelSpec, read_model_spec
 from .autoencoder import psnr, train_autoencoder
 from .data import DOMAINS, CropSampler, TrainingImage, load_images
 from .denoiser import CachedImage, cache_images, train_denoiser
 from .drift import write_reference
-from .pack import pack_encoder, pack_networks
+from .pack import describe, pack_encoder, pack_networks
 from .patch_encoder import TIMM_ARGS, TIMM_NAME, encode_patches, standardisation, train_patch_encoder
+from .sharpen import draw_latents, grids_of, sharpen_decoder
+from .starting_point import start_from
+from .student import train_student
 
-STAGES = ("autoencoder", "encoder", "denoiser", "pack")
+STAGES = ("autoencoder", "encoder", "denoiser", "sharpen", "student", "pack")
+DRAWN_CELLS, DRAWN_STEPS = 1500, 12
+"""Cells that the denoiser draws for the sharpening of the decoder, and in how many steps."""
 REFERENCE_M = {"tissue": 1e-6, "aerial": 0.3}
 CROP_LAT = {"tissue": (40, 12), "aerial": (32, 18)}
 """Side of a crop in latents and crops in a batch: aerial training images are 32 latents wide."""
@@ -34,6 +42,7 @@ COPIES = {"tissue": 3, "aerial": 2}
 EXAMPLES = """examples:
   ssldiff train tissue --data DATA --work runs/tissue -o my-models/tissue
   ssldiff train tissue --data DATA --work runs/tissue --stages denoiser,pack --minutes 60 -o my-models/tissue
+  ssldiff train tissue --from tissue --data DATA --work runs/on --stages denoiser,pack -o my-models/tissue
   ssldiff train denoiser --help                            a model for your own patch encoder, from a shipped one
   ssldiff train prior --help                               layouts from text, for a model that is there
 
@@ -53,12 +62,16 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", type=Path, required=True, help="model folder to write")
     parser.add_argument("--stages", default=",".join(STAGES), help=f"which of {', '.join(STAGES)} (all)")
     parser.add_argument(
-        "--minutes", type=float, help="for each training stage, instead of the recipe's own 15, 20 and 80"
+        "--minutes", type=float, help="for each training stage, instead of the recipe's own 15, 20, 80, 25 and 25"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--guidance", type=float, default=1.5, help="default guidance scale written to the model")
     parser.add_argument("--version", default="own", help="version written to the model")
+    parser.add_argument(
+        "--from", dest="base", metavar="MODEL",
+        help="a model to go on from: its networks stand in for stages not trained, and training begins with them",
+    )  # fmt: skip
     return parser
 
 
@@ -82,7 +95,10 @@ def main(words: Sequence[str] | None = None) -> int:
         raise SettingsError(
             f"train the stages {arguments.stages}", f"{unknown[0]!r} is none", f"stages: {', '.join(STAGES)}"
         )
-    Recipe(arguments).run(stages)
+    recipe = Recipe(arguments)
+    if recipe.base is not None:
+        start_from(recipe.base, recipe.work)
+    recipe.run(stages)
     return 0
 
 
@@ -94,6 +110,7 @@ class Recipe:
         self.data, self.work, self.output = arguments.data, arguments.work, arguments.output
         self.seed, self.device, self.minutes = arguments.seed, arguments.device, arguments.minutes
         self.version, self.guidance = arguments.version, arguments.guidance
+        self.base = get_model_spec(arguments.base) if arguments.base else None
         self._images: list[TrainingImage] | None = None
 
     @property
@@ -137,23 +154,63 @@ class Recipe:
         model = train_denoiser(
             self.cached(), self.work / "denoiser", minutes=self.minutes or 80, crop_lat=side, batch=batch,
             pixel_size_reference_m=REFERENCE_M[self.domain], noise_shift=NOISE_SHIFT[self.domain], seed=self.seed,
-            device=self.device,
+            device=self.device, start=self.denoiser() if (self.work / "denoiser" / "weights").exists() else None,
         )  # fmt: skip
         model.save_pretrained(self.work / "denoiser" / "weights")
+
+    def run_sharpen(self) -> None:
+        """Draws latents of grids of the training images, where that is not done, and sharpens the decoder on them."""
+        folder, denoiser = self.work / "sharpen", self.denoiser()
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "drawn.pickle"
+        if not file.exists():
+            spec = self.spec(self.work, "in training", denoiser)
+            device = choose_device(self.device)
+            dtype = choose_dtype(device)
+            model = assemble(spec, self.autoencoder().to(dtype), denoiser.to(dtype), device, dtype)
+            grids = grids_of(self.images, self.encoder(), self.statistics(), spec.encoder_id, self.seed + 11)
+            file.write_bytes(pickle.dumps(draw_latents(model, grids, DRAWN_CELLS, DRAWN_STEPS)))
+        drawn: list[np.ndarray] = pickle.loads(file.read_bytes())
+        sharp = sharpen_decoder(
+            self.autoencoder(), self.images, drawn, folder, minutes=self.minutes or 25, seed=self.seed,
+            device=self.device,
+        )  # fmt: skip
+        sharp.save_pretrained(folder / "weights")
+
+    def run_student(self) -> None:
+        """Trains the student of the denoiser."""
+        side, batch = CROP_LAT[self.domain]
+        student = train_student(
+            self.denoiser(), self.cached(), self.work / "student", minutes=self.minutes or 25, crop_lat=side,
+            batch=batch, seed=self.seed, device=self.device,
+        )  # fmt: skip
+        student.save_pretrained(self.work / "student" / "weights")
 
     def run_pack(self) -> None:
         """Writes the model folder."""
         pack_encoder(self.output, self.domain, self.encoder(), self.statistics(), self.cached(), version=self.version)
-        denoiser = NativeDenoiser.from_pretrained(self.work / "denoiser" / "weights")
-        pack_networks(
-            self.output, self.domain, self.autoencoder(), denoiser, version=self.version, guidance=self.guidance
-        )
+        spec = self.spec(self.output, read_encoder_spec(self.output).id, self.denoiser())
+        pack_networks(spec, self.autoencoder(), self.denoiser())
         write_reference(read_model_spec(self.output))
 
+    def spec(self, folder: Path, encoder_id: str, denoiser: NativeDenoiser) -> ModelSpec:
+        """The catalogue entry of what was trained; where guidance pays is what it was for the model gone on from."""
+        return describe(
+            folder, self.domain, self.autoencoder(), denoiser, version=self.version, guidance=self.guidance,
+            encoder_id=encoder_id, guidance_interval=self.base.guidance_interval if self.base else (0.0, 1.0),
+        )  # fmt: skip
+
     def autoencoder(self) -> NativeAutoencoder:
-        """The trained autoencoder."""
-        model: NativeAutoencoder = NativeAutoencoder.from_pretrained(self.work / "autoencoder" / "weights")
+        """The trained autoencoder, with the sharpened decoder where there is one."""
+        sharp = self.work / "sharpen" / "weights"
+        folder = sharp if sharp.exists() else self.work / "autoencoder" / "weights"
+        model: NativeAutoencoder = NativeAutoencoder.from_pretrained(folder)
         return model.eval()  # type: ignore[no-any-return]
+
+    def denoiser(self) -> NativeDenoiser:
+        """The trained denoiser."""
+        model: NativeDenoiser = NativeDenoiser.from_pretrained(self.work / "denoiser" / "weights")
+        return model
 
     def encoder(self) -> nn.Module:
         """The trained patch encoder's network."""

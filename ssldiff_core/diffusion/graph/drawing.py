@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ...embeddings.grid import EmbeddingGrid
-from ...errors import SettingsError
 from ..denoisers import Condition, Denoiser, GuidedDenoiser
 from ..field import ConditioningField
 from ..noise import NoiseSource, PositionNoise
@@ -95,19 +94,10 @@ class Drawing:
 
 
 def make_drawing(
-    denoiser: Denoiser | None, grid: EmbeddingGrid, *, seed: int, steps: int, solver: str, guidance_scale: float,
+    denoiser: Denoiser, grid: EmbeddingGrid, *, seed: int, steps: int, solver: str, guidance_scale: float,
     guidance_interval: tuple[float, float] = (0.0, 1.0), origin_lat: tuple[int, int] = (0, 0),
 ) -> Drawing:  # fmt: skip
-    """The drawing of a grid from pure noise.
-
-    Raises:
-        SettingsError: where there is no dense denoiser.
-    """
-    if denoiser is None:
-        raise SettingsError(
-            "draw a canvas part by part", "its model has no dense denoiser",
-            "only fully convolutional models draw parts that join", "Draw it whole, with the model's own engine",
-        )  # fmt: skip
+    """The drawing of a grid from pure noise."""
     guided = GuidedDenoiser(denoiser, guidance_scale, guidance_interval)
     return Drawing(
         guided, ConditioningField(grid), PositionNoise(seed), get_solver(solver), noise_levels(steps), origin_lat

@@ -1,0 +1,121 @@
+"""The recipes that go on from trained networks: a sharper decoder, a student of few steps; at tiny size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ssldiff_core.models.native import NativeAutoencoder, NativeDenoiser
+from ssldiff_core.training.data import CropSampler, TrainingImage
+from ssldiff_core.training.denoiser import CachedImage, FieldCrops
+from ssldiff_core.training.sharpen import SharpeningObjective, grids_of, sharpen_decoder
+from ssldiff_core.training.student import STUDENT_STEPS, LatentCritic, StudentObjective, train_student
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def images():
+    """Random pictures with an edge every 8 px."""
+    coarse = np.random.default_rng(0).integers(0, 256, (2, 24, 24, 3), dtype=np.uint8)
+    return [
+        TrainingImage(str(i), str(i), "", 1e-6, np.kron(part, np.ones((8, 8, 1), np.uint8)))
+        for i, part in enumerate(coarse)
+    ]
+
+
+@pytest.fixture
+def autoencoder():
+    torch.manual_seed(0)
+    return NativeAutoencoder(8, (8, 16), (8, 16), (1, 1), (1, 1), latent_mean=(0.1,) * 8, latent_std=(0.5,) * 8)
+
+
+@pytest.fixture
+def denoiser():
+    torch.manual_seed(0)
+    return NativeDenoiser(8, 6, (8, 16), (8, 16), (1, 2, 1), embedding=16, reading=8)
+
+
+@pytest.fixture
+def cached():
+    generator = np.random.default_rng(1)
+    latents = generator.standard_normal((8, 32, 32)).astype(np.float16)
+    return [CachedImage(latents, generator.standard_normal((3, 3, 6)).astype(np.float16), 1e-6, 1.0)]
+
+
+@pytest.fixture
+def drawn():
+    return [np.random.default_rng(2).standard_normal((8, 24, 16)).astype(np.float16)]
+
+
+def test_sharpening_changes_the_decoder_alone_and_resumes(images, autoencoder, drawn, tmp_path):
+    encoder_before = {name: value.clone() for name, value in autoencoder.encoder.state_dict().items()}
+    decoder_before = {name: value.clone() for name, value in autoencoder.decoder.state_dict().items()}
+    sharp = sharpen_decoder(autoencoder, images, drawn, tmp_path, minutes=0.02, batch=2)
+    assert all(torch.equal(value, sharp.encoder.state_dict()[name]) for name, value in encoder_before.items())
+    assert any(not torch.equal(value, sharp.decoder.state_dict()[name]) for name, value in decoder_before.items())
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    sharpen_decoder(autoencoder, images, drawn, tmp_path, minutes=0.02, batch=2)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] > state["step"] > 0
+
+
+def test_the_critic_of_pixels_learns_to_tell_real_from_made(images, autoencoder, drawn):
+    objective = SharpeningObjective(autoencoder, CropSampler(images, 128, 0), drawn, 4, CPU, lr=2e-3)
+    real = torch.from_numpy(CropSampler(images, 64, 0).sample(8)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    made = torch.nn.functional.avg_pool2d(real, 9, stride=1, padding=4)
+    for _ in range(40):
+        objective._teach_critic(real, made)
+    with torch.no_grad():
+        assert objective.critic(real)[0].mean() > objective.critic(made)[0].mean() + 0.2
+
+
+def test_drawn_crops_are_what_the_decoder_takes(images, autoencoder, drawn):
+    objective = SharpeningObjective(autoencoder, CropSampler(images, 128, 0), drawn, 4, CPU)
+    crops = objective._drawn(16)
+    assert crops.shape == (4, 8, 16, 16)
+    assert abs(float(crops.mean()) - 0.1) < 0.1
+    assert abs(float(crops.std()) - 0.5) < 0.1
+
+
+def test_grids_to_draw_are_of_whole_cells_of_large_enough_images(images):
+    mean = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    small = TrainingImage("s", "s", "", 1e-6, np.zeros((100, 300, 3), np.uint8))
+    grids = grids_of([*images, small], mean, (np.zeros(3, np.float32), np.ones(3, np.float32)), "tiny-1", 0)
+    for _ in range(4):
+        grid = next(grids)
+        assert grid.shape_cell == (1, 1)
+        assert grid.encoder_id == "tiny-1"
+        assert abs(float(np.linalg.norm(grid.vectors)) - 1) < 1e-5
+
+
+def test_the_critic_of_latents_looks_with_frozen_eyes(denoiser):
+    critic = LatentCritic(denoiser)
+    told = denoiser.tell(torch.zeros(2, 6, 8, 8), torch.ones(2, 1, 8, 8))
+    scores = critic(torch.randn(2, 8, 8, 8), torch.full((2,), 0.5), told, torch.full((2,), 1e-6))
+    assert [tuple(s.shape) for s in scores] == [(2, 1, 8, 8), (2, 1, 4, 4), (2, 1, 4, 4), (2, 1, 8, 8)]
+    sum(s.sum() for s in scores).backward()
+    assert all(p.grad is None for p in critic.eyes.parameters())
+    assert any(p.grad is not None for p in critic.heads.parameters())
+
+
+def test_a_student_draws_on_from_its_own_steps(denoiser, cached):
+    objective = StudentObjective(denoiser, FieldCrops(cached, 16, 0, 0.0), 4, CPU)
+    assert objective.levels == (1.0, 0.75, 0.5, 0.25, 0.0)
+    assert len(objective.levels) == STUDENT_STEPS + 1
+    noise, told = torch.randn(2, 8, 8, 8), denoiser.tell(torch.zeros(2, 6, 8, 8), torch.ones(2, 1, 8, 8))
+    size = torch.full((2,), 1e-6)
+    assert torch.equal(objective._drawn_so_far(noise, told, size, 0), noise)
+    with torch.no_grad():
+        first = noise - 0.25 * denoiser.velocity(noise, torch.ones(2), told, size)
+        assert torch.allclose(objective._drawn_so_far(noise, told, size, 1), first, atol=1e-5)
+
+
+def test_training_a_student_leaves_the_denoiser_as_it_was(denoiser, cached, tmp_path):
+    before = {name: value.clone() for name, value in denoiser.state_dict().items()}
+    student = train_student(denoiser, cached, tmp_path, minutes=0.02, batch=4, crop_lat=16)
+    assert all(torch.equal(value, denoiser.state_dict()[name]) for name, value in before.items())
+    assert any(not torch.equal(value, student.state_dict()[name]) for name, value in before.items())
+    step = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"]
+    train_student(denoiser, cached, tmp_path, minutes=0.02, batch=4, crop_lat=16)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] > step > 0
