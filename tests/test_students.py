@@ -15,7 +15,6 @@ from ssldiff_core.errors import ModelError, SettingsError
 from ssldiff_core.generate import finish, replay
 from ssldiff_core.geometry import Box
 from ssldiff_core.models.catalogue import load_model
-from ssldiff_core.models.native import NativeDenoiser
 from ssldiff_core.regenerate import regenerate
 from ssldiff_core.streaming import StreamedRun
 from ssldiff_core.synthetic_scene import SyntheticScene
@@ -25,12 +24,8 @@ from tests.ui.tiny_models import write_tiny_models
 
 @pytest.fixture(autouse=True)
 def models(tmp_path, monkeypatch):
-    """The tiny models, of which ``tissue`` has a student that draws nothing but noise's mirror image."""
+    """The tiny models, of which ``tissue`` has a student with random weights of its own."""
     folder = write_tiny_models(tmp_path / "models")
-    student = NativeDenoiser.from_pretrained(folder / "tissue" / "denoiser")
-    torch.manual_seed(5)
-    torch.nn.init.normal_(student.to_latents.weight)
-    student.save_pretrained(folder / "tissue" / "student")
     monkeypatch.setenv("SSLDIFF_MODELS_DIR", str(folder))
     return folder
 

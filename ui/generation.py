@@ -182,7 +182,7 @@ def same_settings(record: ResultRecord, wish: Wish) -> bool:
     asked = wish.settings
     guidance = record.guidance_scale if asked.guidance_scale is None else asked.guidance_scale
     return (
-        (record.seed, record.steps) == (asked.seed, asked.steps)
+        (record.seed, record.steps, record.fast) == (asked.seed, asked.steps, asked.student)
         and abs(record.guidance_scale - guidance) < 1e-6
         and wish.count == 1
     )
@@ -246,4 +246,5 @@ def _keep_result(
         steps=int(used["steps"]), guidance_scale=float(used["guidance_scale"]), edits=len(layout.edits),
         seconds=round(seconds, 2), created=time.time(), engine=str(used["engine"]), strength=wish.strength,
         appearance=wish.appearance, batch="auto" if wish.auto else job.id[:12] if job.parts > 1 else "",
+        fast=bool(used["student"]),
     )  # fmt: skip

@@ -32,7 +32,7 @@ def model_to_json(spec: ModelSpec) -> dict[str, object]:
     return {
         "id": spec.id, "cell_px": spec.cell_px, "pixel_sizes_m": list(spec.pixel_sizes_m),
         "pixel_sizes": [format_length(size) for size in spec.pixel_sizes_m],
-        "has_palette": palette_path(spec) is not None, "sentences": examples_of(spec),
+        "has_palette": palette_path(spec) is not None, "has_student": spec.has_student, "sentences": examples_of(spec),
     }  # fmt: skip
 
 

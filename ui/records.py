@@ -54,5 +54,7 @@ class ResultRecord:
     """Whether its run was kept, so that an edit costs only what it changes."""
     batch: str = ""
     """Images drawn by one wish have one batch."""
+    fast: bool = False
+    """Whether the model's student drew it."""
     mark: str = ""
     """What the user thinks of it: ``kept``, ``marked``, or nothing yet."""

@@ -51,11 +51,14 @@ class Wish:
         count = whole_number(values.get("count") or 1, "number of images", 1, MAX_COUNT)
         engine = str(values.get("engine") or "") or None
         guidance = values.get("guidance_scale")
-        settings = Settings(
-            seed=whole_number(values.get("seed") or 0, "seed", 0, MAX_SEED - count),
-            steps=whole_number(values.get("steps", 20), "number of steps", 1, 200),
-            guidance_scale=None if guidance is None else number(guidance, "guidance"), engine=engine,
-        )  # fmt: skip
+        seed = whole_number(values.get("seed") or 0, "seed", 0, MAX_SEED - count)
+        if values.get("fast"):  # the student has its own steps, and needs no guidance
+            settings = Settings(seed=seed, student=True)
+        else:
+            settings = Settings(
+                seed=seed, steps=whole_number(values.get("steps", 20), "number of steps", 1, 200),
+                guidance_scale=None if guidance is None else number(guidance, "guidance"), engine=engine,
+            )  # fmt: skip
         strength = number(values.get("strength", 1.0), "strength")
         if not 0.05 <= strength <= 1.0:
             raise SettingsError(f"vary with a strength of {strength:g}", "it is out of range", "it goes from 0.05 to 1")

@@ -21,7 +21,7 @@ def load(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Model:
         for name, kind in (("autoencoder", NativeAutoencoder), ("denoiser", NativeDenoiser))
     )
     student = None
-    if "student" in dict(spec.part_folders()):
+    if spec.has_student:
         student = load_part(spec, "student", NativeDenoiser, device, dtype)
     return assemble(spec, autoencoder, network, device, dtype, student)
 

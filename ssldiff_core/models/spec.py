@@ -126,6 +126,11 @@ class ModelSpec:
         return tuple(sorted(parts.items()))
 
     @property
+    def has_student(self) -> bool:
+        """Whether it can draw fast."""
+        return "student" in dict(self.part_folders())
+
+    @property
     def how_to_get(self) -> str:
         """The commands that fetch the parts that are not here; empty where all are."""
         from .sources import fetch_command

@@ -211,7 +211,7 @@ def train_denoiser(
     if start is not None:
         model.load_state_dict(start.state_dict())
     run = TrainingRun(model, folder, Budget(minutes, lr=lr), device=chosen, ema_decay=0.999)
-    crops = FieldCrops(cached, crop_lat, seed + run.step, field_noise)
+    crops = FieldCrops(cached, crop_lat, run.ranks.seed(seed + run.step), field_noise)
     run.fit(VelocityObjective(model, crops, batch, chosen, noise_shift))
     average: NativeDenoiser = run.average
     return average

@@ -23,7 +23,7 @@ from .autoencoder import psnr, train_autoencoder
 from .data import DOMAINS, CropSampler, TrainingImage, load_images
 from .denoiser import CachedImage, cache_images, train_denoiser
 from .drift import write_reference
-from .pack import describe, pack_encoder, pack_networks
+from .pack import describe, pack_encoder, pack_networks, save_network
 from .patch_encoder import TIMM_ARGS, TIMM_NAME, encode_patches, standardisation, train_patch_encoder
 from .sharpen import draw_latents, grids_of, sharpen_decoder
 from .starting_point import start_from
@@ -182,7 +182,7 @@ class Recipe:
         side, batch = CROP_LAT[self.domain]
         student = train_student(
             self.denoiser(), self.cached(), self.work / "student", minutes=self.minutes or 25, crop_lat=side,
-            batch=batch, seed=self.seed, device=self.device,
+            batch=2 * batch // 3, seed=self.seed, device=self.device,
         )  # fmt: skip
         student.save_pretrained(self.work / "student" / "weights")
 
@@ -191,6 +191,9 @@ class Recipe:
         pack_encoder(self.output, self.domain, self.encoder(), self.statistics(), self.cached(), version=self.version)
         spec = self.spec(self.output, read_encoder_spec(self.output).id, self.denoiser())
         pack_networks(spec, self.autoencoder(), self.denoiser())
+        student = self.work / "student" / "weights"
+        if student.exists():
+            save_network(NativeDenoiser.from_pretrained(student), self.output / "student")
         write_reference(read_model_spec(self.output))
 
     def spec(self, folder: Path, encoder_id: str, denoiser: NativeDenoiser) -> ModelSpec:

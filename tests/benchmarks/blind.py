@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from ssldiff_core import get_model_spec, load_model
+from ssldiff_core import Settings, get_model_spec, load_model
 from ssldiff_core.embeddings.encoder import load_patch_encoder
 from ssldiff_core.training.data import load_images
 
@@ -93,6 +93,7 @@ def main() -> None:
     )
     sheets.add_argument("--pairs", type=int, default=40)
     sheets.add_argument("--images", type=int, default=34, help="generated images to take them from (34)")
+    sheets.add_argument("--fast", action="store_true", help="of the student's images")
     sheets.add_argument("-o", "--output", type=Path, required=True)
     scores = parts.add_parser("score")
     scores.add_argument("folder", type=Path)
@@ -103,7 +104,8 @@ def main() -> None:
         return
     test = load_images(arguments.data, arguments.domain, "test")
     model, encoder = load_model(arguments.domain), load_patch_encoder(get_model_spec(arguments.domain).folder)
-    drawn = draw(model, encoder, crops(test, arguments.images), arguments.work / arguments.domain)
+    chosen = crops(test, arguments.images)
+    drawn = draw(model, encoder, chosen, arguments.work / arguments.domain, Settings(student=arguments.fast))
     large = [d for d in drawn if min(d.image.shape[:2]) >= SIDE_PX]
     others = [crop for crop in crops(test, 4 * arguments.pairs, seed=5) if min(crop[0].shape[:2]) >= SIDE_PX]
     make_sheets(random_pairs(large, others, arguments.pairs), arguments.output)

@@ -12,17 +12,18 @@ FEW_IMAGES = {"notebook": 8, "notebook_guidance_4": 2, "dense_50": 8, "shifted_5
 
 
 def engine_rows(spec: ModelSpec) -> dict[str, Settings]:
-    """The engines at their default settings; ``notebook``, the yardstick, with the model's own guidance scale.
+    """The engines at their default settings, and the student where there is one.
 
-    The authors' scale of 4 is that of their networks; with it the native networks do worse, so it would flatter the
-    others. It is a row of :func:`more_rows`.
+    ``notebook``, the yardstick, has the model's own guidance scale. The authors' scale of 4 is that of their networks;
+    with it the native networks do worse, so it would flatter the others. It is a row of :func:`more_rows`.
     """
-    return {
+    rows = {
         "notebook": Settings(engine="notebook", steps=50, guidance_scale=spec.guidance_scale),
         "windowed": Settings(engine="windowed"),
         "shifted": Settings(engine="shifted"),
         "dense": Settings(engine="dense"),
     }
+    return rows | ({"student": Settings(student=True)} if spec.has_student else {})
 
 
 def more_rows(spec: ModelSpec) -> dict[str, Settings]:

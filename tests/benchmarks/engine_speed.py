@@ -14,7 +14,7 @@ from .engine_rows import engine_rows
 from .generate import random_grid
 
 STEPS_TIMED = {"notebook": 3, "windowed": 4, "shifted": 10}
-"""The slow engines are timed over so many steps, and scaled; ``dense`` draws whole images, and the median counts."""
+"""The slow engines are timed over so many steps, and scaled; the others draw whole images, and the median counts."""
 
 Figures = dict[str, float | str]
 
@@ -22,27 +22,29 @@ Figures = dict[str, float | str]
 def evaluations(settings: Settings, side_px: int) -> float:
     """Latents that the network sees for an image, in millions; guidance counts twice."""
     side, window = side_px // 8, 32
-    if settings.engine in ("dense", "shifted"):
+    if settings.student or settings.engine in ("dense", "shifted"):
         seen = side * side
     else:
         stride = window // (4 if settings.engine == "notebook" else 2)
         seen = len(range(0, side - window + 1, stride)) ** 2 * window * window
-    return 2.0 * settings.steps * seen / 1e6
+    return (1.0 if settings.student else 2.0) * settings.steps * seen / 1e6
 
 
 def time_engines(spec: ModelSpec, side_px: int, repeats: int = 3, slow_steps: int | None = None) -> Figures:
     """Seconds for one image by engine, network and decode.
 
     Args:
-        repeats: of ``dense``.
+        repeats: of whole images.
         slow_steps: of the others, where :data:`STEPS_TIMED` are too many.
     """
     grid, figures = random_grid(spec, side_px), Figures()
     for name, settings in engine_rows(spec).items():
-        list(generate(random_grid(spec, 256), replace(settings, steps=2)))  # the first calls of a shape are slower
-        steps = settings.steps if name == "dense" else slow_steps or STEPS_TIMED[name]
+        whole = name not in STEPS_TIMED
+        steps = settings.steps if whole else slow_steps or STEPS_TIMED[name]
+        first = settings if settings.student else replace(settings, steps=2)
+        list(generate(random_grid(spec, 256), first))  # the first calls of a shape are slower
         seconds = []
-        for seed in range(repeats if name == "dense" else 1):
+        for seed in range(repeats if whole else 1):
             *_, last = generate(grid, replace(settings, seed=seed, steps=steps))
             assert last.result is not None
             spent = last.result.seconds
@@ -58,7 +60,8 @@ def speedups(figures: Figures, side_px: int) -> Figures:
     yardstick = float(figures[f"notebook_seconds_{side_px}"])
     return {
         f"{name}_speedup_{side_px}": yardstick / float(figures[f"{name}_seconds_{side_px}"])
-        for name in ("windowed", "shifted", "dense")
+        for name in ("windowed", "shifted", "dense", "student")
+        if f"{name}_seconds_{side_px}" in figures
     }
 
 

@@ -135,3 +135,16 @@ def test_a_fast_result_is_finished_as_another_result(workspace: Workspace, docum
 def test_a_wish_out_of_range_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(SettingsError):
         Wish.from_values(values)
+
+
+def test_a_student_draws_fast_is_gone_on_with_and_finished_by_the_model(
+    workspace: Workspace, document: Document
+) -> None:
+    fast = draw(workspace, document, fast=True, steps=20, guidance_scale=3.0, engine="windowed")
+    assert (fast.steps, fast.guidance_scale, fast.engine) == (4, 1.0, "dense")
+    paint(document, (0, 0))
+    assert draw(workspace, document, fast=True).changed_cells == 1
+    paint(document, (2, 2))
+    assert draw(workspace, document, steps=4, guidance_scale=1.0).changed_cells == 0  # another network's picture
+    wait(start_finish(workspace, document, fast, 6))
+    assert not result_manifest(result_folder(workspace, document, document.results[-1])).settings["student"]

@@ -10,7 +10,9 @@ DIM = 16
 
 
 def write_tiny_models(folder: Path) -> Path:
-    """``folder/tissue`` and ``folder/aerial``, as ``SSLDIFF_MODELS_DIR`` wants them; each with a palette."""
+    """``folder/tissue`` and ``folder/aerial``, as ``SSLDIFF_MODELS_DIR`` wants them; each with a palette, ``tissue``
+    alone with a student, ``aerial`` alone with a grid prior.
+    """
     for name, sizes in PIXEL_SIZES.items():
         _write_model(folder / name, name, sizes)
     return folder
@@ -35,9 +37,10 @@ def _write_model(folder: Path, name: str, sizes: tuple[float, ...]) -> None:
         "decoder_blocks": (1, 1),
     }
     NativeAutoencoder(latent_rgb=rgb, **small).save_pretrained(folder / "autoencoder")
-    NativeDenoiser(
-        condition_dim=DIM, channels=(16, 16), hidden=(16, 16), blocks=(1, 1, 1), embedding=16
-    ).save_pretrained(folder / "denoiser")
+    for part in ("denoiser", "student") if name == "tissue" else ("denoiser",):
+        NativeDenoiser(
+            condition_dim=DIM, channels=(16, 16), hidden=(16, 16), blocks=(1, 1, 1), embedding=16
+        ).save_pretrained(folder / part)
     facts = {
         "id": name, "family": "native", "version": "tiny", "domain": name, "encoder_id": spec.id, "condition_dim": DIM,
         "cell_px": 128, "pixel_sizes_m": list(sizes), "latent_factor": 8, "latent_channels": 8, "guidance_scale": 1.5,
