@@ -112,18 +112,25 @@ def recipe_from(arguments: argparse.Namespace) -> Recipe:
     """
     from ..evaluation.augment.variations import Recipe, parse_mix
 
-    try:
-        strengths = tuple(float(part) for part in arguments.strength.split(","))
-    except ValueError as error:
-        raise SettingsError(
-            f"use the strengths {arguments.strength!r}", "they are no numbers", "", "For example 0.25,0.5"
-        ) from error
+    strengths = parse_strengths(arguments.strength)
     targets = dict(parse_target(text) for text in arguments.target_count)
     per_image = arguments.per_image if arguments.per_image is not None else int(not (targets or arguments.balance))
     return Recipe(
         per_image, parse_mix(arguments.mix), strengths, arguments.jitter, arguments.blend, arguments.balance, targets,
         arguments.seed,
     )  # fmt: skip
+
+
+def parse_strengths(text: str) -> tuple[float, ...]:
+    """``"0.25,0.5"`` -> (0.25, 0.5).
+
+    Raises:
+        SettingsError: where one is no number.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise SettingsError(f"use the strengths {text!r}", "they are no numbers", "", "For example 0.25,0.5") from error
 
 
 def parse_target(text: str) -> tuple[str, int]:

@@ -6,6 +6,7 @@ import argparse
 import shlex
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from .arguments import Commands, add_parser, parse_count
 from .console import Console
 
 if TYPE_CHECKING:
+    from ..evaluation.augment.dataset import Dataset
     from ..evaluation.augment.manifest import Row
     from ..evaluation.report import Part
     from ..evaluation.studies.patches import Score, StudySet, Told
@@ -31,7 +33,8 @@ there yet; a killed study goes on. That no test image was seen by encoder or gen
 _EXAMPLES = """\
   ssldiff study patches uc_merced --data data -o patches-uc_merced --cnn
   ssldiff study patches crc_he --data data -o patches-crc_he --seeds 10
-  ssldiff study patches eurosat --data data -o out --synthetic variations"""
+  ssldiff study patches eurosat --data data -o out --synthetic variations
+  ssldiff study patches eurosat --data data -o trial --validate --mix blend,jitter --per-image 8"""
 
 
 def add_command(commands: Commands) -> None:
@@ -48,8 +51,22 @@ def add_command(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument("--steps", type=parse_count, default=STEPS, help=f"denoising steps of a variation ({STEPS})")
     parser.add_argument("--workers", type=parse_count, default=1, metavar="N", help="processes that draw (1)")
-    parser.add_argument("--cnn", action="store_true", help="train a small network too, at 10 and 100 %%")
-    parser.add_argument("--cnn-steps", type=parse_count, default=400, metavar="N", help="steps of its training (400)")
+    network = parser.add_argument_group("small network")
+    network.add_argument("--cnn", action="store_true", help="train a small network too, from nothing")
+    network.add_argument(
+        "--cnn-amounts", type=parse_amounts, default=None, metavar="A[,A…]", help="at these amounts (0.1,1)"
+    )
+    network.add_argument("--cnn-steps", type=parse_count, default=400, metavar="N", help="steps of its training (400)")
+    drawn = parser.add_argument_group("what is drawn (by default what the set's protocol says)")
+    drawn.add_argument("--per-image", type=parse_count, metavar="K", help="variations of each image")
+    drawn.add_argument("--mix", metavar="KINDS", help="kinds in turn, with weights: same=2,image=1")
+    drawn.add_argument("--strength", metavar="S[,S…]", help="of image, in turn")
+    drawn.add_argument("--jitter", type=float, metavar="DEGREES", help="of jitter")
+    drawn.add_argument("--blend", type=float, metavar="SHARE", help="largest share of the other image")
+    drawn.add_argument(
+        "--validate", action="store_true",
+        help="test on a part of the training images instead: what is drawn is chosen there, not by the test images",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -68,19 +85,23 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``study patches``."""
     from ..evaluation.studies.patch_report import LEAST_SEEDS, make_report
     from ..evaluation.studies.patches import make_set
-    from ..evaluation.studies.sets import PROTOCOLS, digests_seen, load_set, make_rounds, seen_tests
+    from ..evaluation.studies.sets import PROTOCOLS, digests_seen, load_set, make_rounds, seen_tests, validation_set
 
     start, out = time.monotonic(), arguments.output
-    protocol = PROTOCOLS[arguments.set]
+    protocol = _asked(PROTOCOLS[arguments.set], arguments)
     dataset = load_set(protocol, arguments.data)
+    if arguments.validate:
+        dataset = validation_set(dataset, protocol.name)
     rounds = make_rounds(protocol, dataset.samples, arguments.seeds, arguments.amounts)
     seen = seen_tests(rounds, dataset.samples, digests_seen(arguments.data, protocol.model_id))
     out.mkdir(parents=True, exist_ok=True)
     told = follow(console)
-    folder, rows = _variations(arguments, protocol, rounds, told)
+    folder, rows = _variations(arguments, protocol, dataset, rounds, told)
     study = make_set(protocol, dataset, rows, folder, rounds)
     scores = list(_scores(study, arguments, told))
     facts = _facts(study, rows, arguments)
+    if arguments.validate:
+        facts["tested on"] = "a part of the training images, no test image: to choose what is drawn"
     warnings = [
         f"The round {name} tests on {count} images that encoder and generator were trained on: no fair test"
         for name, count in seen.items()
@@ -88,12 +109,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     facts["test images seen in training"] = sum(seen.values())
     if arguments.seeds < LEAST_SEEDS and protocol.rounds != "groups":
         warnings.append(f"{arguments.seeds} seeds are too few for an interval to be trusted")
-    command = f"ssldiff study patches {arguments.set} --data {arguments.data} -o {out} --seeds {arguments.seeds}"
-    amounts = ",".join(f"{amount:g}" for amount in arguments.amounts)
-    command += f" --amounts {amounts}" if amounts else ""
-    command += " --cnn" if arguments.cnn else ""
-    command += f" --synthetic {shlex.quote(str(arguments.synthetic))}" if arguments.synthetic else ""
-    report = make_report(protocol, scores, command, facts, warnings, time.monotonic() - start)
+    report = make_report(protocol, scores, _command(arguments), facts, warnings, time.monotonic() - start)
     page, record = report.write(out / "study.html")
     for warning in warnings:
         console.note(warning)
@@ -101,6 +117,44 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         tables_in_words(report.parts, page), {"page": str(page), "record": str(record), **report.to_json()["figures"]}
     )
     return 0
+
+
+def _asked(protocol: Protocol, arguments: argparse.Namespace) -> Protocol:
+    """The protocol with what the options say instead.
+
+    Raises:
+        SettingsError: where one is malformed or out of range.
+    """
+    from ..evaluation.augment.variations import parse_mix
+    from .augment import parse_strengths
+
+    asked = {
+        "per_image": arguments.per_image, "jitter_deg": arguments.jitter, "blend": arguments.blend,
+        "mix": None if arguments.mix is None else parse_mix(arguments.mix),
+        "strengths": None if arguments.strength is None else parse_strengths(arguments.strength),
+    }  # fmt: skip
+    protocol = replace(protocol, **{name: value for name, value in asked.items() if value is not None})
+    protocol.recipe()  # a value out of range shows before anything is read
+    return protocol
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """The words that make the study again."""
+    words = ["ssldiff study patches", arguments.set, "--data", shlex.quote(str(arguments.data))]
+    words += ["-o", shlex.quote(str(arguments.output)), "--seeds", str(arguments.seeds)]
+    words += ["--steps", str(arguments.steps)]
+    for name in ("amounts", "cnn_amounts"):
+        amounts = getattr(arguments, name)
+        if amounts:
+            words += [f"--{name.replace('_', '-')}", ",".join(f"{amount:g}" for amount in amounts)]
+    for name in ("per_image", "mix", "strength", "jitter", "blend", "synthetic"):
+        value = getattr(arguments, name)
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}", shlex.quote(str(value))]
+    words += [f"--{name}" for name in ("validate", "cnn") if getattr(arguments, name)]
+    if arguments.cnn:
+        words += ["--cnn-steps", str(arguments.cnn_steps)]
+    return " ".join(words)
 
 
 def follow(console: Console) -> Told:
@@ -117,19 +171,17 @@ def follow(console: Console) -> Told:
 
 
 def _variations(
-    arguments: argparse.Namespace, protocol: Protocol, rounds: list[Round], told: Told
+    arguments: argparse.Namespace, protocol: Protocol, dataset: Dataset, rounds: list[Round], told: Told
 ) -> tuple[Path, list[Row]]:
     """The folder of the variations and their rows; drawn where none are given."""
     from ..evaluation.augment.manifest import read_rows
     from ..evaluation.studies.patches import draw_synthetic
-    from ..evaluation.studies.sets import load_set
 
     if arguments.synthetic is not None:
         if not arguments.synthetic.is_dir():
             raise SettingsError(f"use the variations in {arguments.synthetic}", "there is no such folder")
         return arguments.synthetic, read_rows(arguments.synthetic)
     folder = arguments.output / "synthetic"
-    dataset = load_set(protocol, arguments.data)
     rows = draw_synthetic(
         protocol, dataset, rounds, folder, steps=arguments.steps, workers=arguments.workers, told=told
     )
@@ -138,12 +190,14 @@ def _variations(
 
 def _scores(study: StudySet, arguments: argparse.Namespace, told: Told) -> Iterator[Score]:
     from ..evaluation.studies.cnn import Training
-    from ..evaluation.studies.patches import cnn_scores, probe_scores, study_features
+    from ..evaluation.studies.patch_scores import CNN_AMOUNTS, cnn_scores, probe_scores
+    from ..evaluation.studies.patches import study_features
 
     real, synthetic = study_features(study, arguments.output, told)
     yield from probe_scores(study, real, synthetic, told)
     if arguments.cnn:
-        yield from cnn_scores(study, Training(steps=arguments.cnn_steps), told=told)
+        training, amounts = Training(steps=arguments.cnn_steps), arguments.cnn_amounts or CNN_AMOUNTS
+        yield from cnn_scores(study, real, synthetic, training, amounts, told)
 
 
 def _facts(study: StudySet, rows: list[Row], arguments: argparse.Namespace) -> dict[str, str | int | float]:

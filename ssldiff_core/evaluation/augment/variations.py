@@ -105,7 +105,9 @@ def parse_mix(text: str) -> tuple[tuple[str, int], ...]:
     return tuple(parts)
 
 
-def plan_variations(samples: Sequence[Sample], recipe: Recipe) -> tuple[Variation, ...]:
+def plan_variations(
+    samples: Sequence[Sample], recipe: Recipe, partners: Mapping[int, Sequence[int]] | None = None
+) -> tuple[Variation, ...]:
     """All variations of a training set, the first of every image before the second of any.
 
     An image that is alone in its class has no partner: its blends become jitter. One with a mask is not blended, for
@@ -114,6 +116,8 @@ def plan_variations(samples: Sequence[Sample], recipe: Recipe) -> tuple[Variatio
     Args:
         samples: of the training split, nothing else.
         recipe: what is asked for.
+        partners: for a sample (by index) those that it may be blended with, its own class alone of them; None allows
+            all.
 
     Raises:
         SettingsError: where a target names no class, or one that has more real images already.
@@ -126,7 +130,8 @@ def plan_variations(samples: Sequence[Sample], recipe: Recipe) -> tuple[Variatio
     for label, indices in members.items():
         for turn in range(wanted[label]):
             slot, place = divmod(turn, len(indices))
-            variations.append(_variation(samples, indices, place, slot, recipe))
+            others = indices if partners is None else partners.get(indices[place], ())
+            variations.append(_variation(samples, indices, place, slot, recipe, set(others)))
     return tuple(sorted(variations, key=lambda variation: (variation.slot, variation.source)))
 
 
@@ -153,13 +158,13 @@ def _wanted(members: Mapping[str, Sequence[int]], recipe: Recipe) -> dict[str, i
 
 
 def _variation(
-    samples: Sequence[Sample], indices: Sequence[int], place: int, slot: int, recipe: Recipe
+    samples: Sequence[Sample], indices: Sequence[int], place: int, slot: int, recipe: Recipe, allowed: set[int]
 ) -> Variation:  # fmt: skip
     source = indices[place]
     sample = samples[source]
     kinds = [kind for kind, weight in recipe.mix for _ in range(weight)]
     kind = kinds[(slot + chance(recipe.seed, sample.name, 0, "kind")) % len(kinds)]
-    others = [index for index in indices if index != source]
+    others = [index for index in indices if index != source and index in allowed]
     if kind == "blend" and sample.mask:
         kind = "layout"
     elif (kind == "blend" and not others) or (kind == "layout" and not sample.mask):
@@ -175,8 +180,15 @@ def _variation(
         amount = round(recipe.blend * (0.3 + 0.7 * (draw % 1000) / 999.0), 4)
     stem = sample.name.rsplit("/", 1)[-1].rsplit(".", 1)[0] if sample.region_l0 is None else sample.name
     safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)
-    mark = hashlib.sha256(sample.name.encode()).hexdigest()[:6]  # two folders may hold files of one name
-    return Variation(source, slot, kind, amount, partner, f"{sample.label or 'images'}/{safe}-{mark}-s{slot:02d}")
+    name = f"{sample.label or 'images'}/{safe}-{_mark(sample)}-s{slot:02d}"
+    if partner >= 0:  # who may be blended may change from plan to plan
+        name += f"-{_mark(samples[partner])}"
+    return Variation(source, slot, kind, amount, partner, name)
+
+
+def _mark(sample: Sample) -> str:
+    """Tells files of one name in two folders apart."""
+    return hashlib.sha256(sample.name.encode()).hexdigest()[:6]
 
 
 def chance(seed: int, name: str, slot: int, use: str, attempt: int = 0) -> int:

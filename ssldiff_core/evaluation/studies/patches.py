@@ -6,7 +6,8 @@ round's own real images confirms. A round's synthetic images are those whose eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,19 +20,15 @@ from ...models.catalogue import get_model_spec
 from ...settings import Settings
 from ..augment.chunk import Filter, Job
 from ..augment.dataset import Dataset, Sample
-from ..augment.fitting import resized
 from ..augment.manifest import Row, read_rows
 from ..augment.run import WORK, run_job
 from ..augment.sources import read_sources
-from ..augment.variations import Recipe, Variation, plan_variations
-from .cnn import SIDE_PX, Training, predict_labels, train_network
-from .features import Picture, fitter, image_features, read_picture
-from .probe import TrainingSet, accuracy, fit_probe, predict
+from ..augment.variations import Variation, plan_variations
+from .features import Picture, fitter, image_features
 from .sets import Protocol, Round
 
 ARMS = ("real", "synthetic", "real + synthetic", "real + confirmed")
 VIEWS_REAL, VIEWS_SYNTHETIC = 4, 2
-CNN_AMOUNTS = (0.1, 1.0)
 
 Features = NDArray[np.float32]
 
@@ -114,12 +111,32 @@ def draw_synthetic(
         dataset.of_split("train"), spec, encoder, pixel_size_m=protocol.pixel_size_m,
         memory=out / WORK / "sources.npz", progress=lambda done, total: told("reading", done, total),
     )  # fmt: skip
-    recipe = Recipe(protocol.per_image, protocol.mix, protocol.strengths)
-    plan = _in_order_of_need(plan_variations(sources.samples, recipe), sources.samples, dataset, rounds)
+    recipe = protocol.recipe()
+    every = plan_variations(sources.samples, recipe, partners(sources.samples, dataset, rounds))
+    plan = _in_order_of_need(every, sources.samples, dataset, rounds)
     job = Job(out, sources, plan, recipe, spec.id, Settings(steps=steps, device="cpu"), Filter())
     for progress in run_job(job, workers=workers):
         told("drawing", progress.done, progress.total)
     return read_rows(out)
+
+
+def partners(samples: Sequence[Sample], dataset: Dataset, rounds: Sequence[Round]) -> Mapping[int, Sequence[int]]:
+    """For each sample the others that may be blended with it: those that train beside it in the smallest rounds that it
+    trains in. A partner from the whole set would rarely be there where a round has few images.
+    """
+    place = {sample.name: number for number, sample in enumerate(samples)}
+    smallest: dict[int, float] = {}
+    for one in rounds:
+        for index in one.train:
+            smallest[index] = min(one.amount, smallest.get(index, one.amount))
+    found: dict[int, set[int]] = defaultdict(set)
+    for one in rounds:
+        beside = [place[name] for name in (dataset.samples[i].name for i in one.train) if name in place]
+        for index in one.train:
+            own = place.get(dataset.samples[index].name)
+            if own is not None and one.amount == smallest[index]:
+                found[own].update(beside)
+    return {own: sorted(others) for own, others in found.items()}
 
 
 def _in_order_of_need(
@@ -194,81 +211,3 @@ def _spread(study: StudySet, features_of: Callable[[str, Sequence[Picture], int]
     for chosen, found in parts.values():
         spread[chosen] = found  # one view stands for all where only the first is asked for
     return spread
-
-
-def probe_scores(
-    study: StudySet, real: NDArray[np.float32], synthetic: NDArray[np.float32], told: Told = lambda *_: None
-) -> Iterator[Score]:
-    """The linear probe in every arm and round."""
-    labels = study.labels()
-    for number, one in enumerate(study.rounds, start=1):
-        train, test = np.array(one.train), np.array(one.test)
-        children = study.children(one)
-        weights: dict[str, NDArray[np.float64]] = {}
-        for arm in ARMS:
-            chosen = _children_of(arm, children, weights.get("real"), synthetic, study.real, labels)
-            use = np.zeros(0, np.int64) if arm == "synthetic" else train
-            if arm != "real" and not len(chosen):
-                continue
-            if len(np.unique(labels[np.concatenate([use, chosen])])) < 2:
-                continue
-            weights[arm], _ = fit_probe(_training_set(study, real, synthetic, use, chosen, labels), len(study.classes))
-            found = accuracy(weights[arm], real[test, 0], labels[test])
-            yield Score("linear probe", arm, one.name, one.amount, one.seed, found, len(use), len(chosen), len(test))
-        told("linear probe", number, len(study.rounds))
-
-
-def _children_of(
-    arm: str, children: NDArray[np.int64], judge: NDArray[np.float64] | None, synthetic: NDArray[np.float32], real: int,
-    labels: NDArray[np.int64],
-) -> NDArray[np.int64]:  # fmt: skip
-    """The synthetic pictures of an arm; for ``confirmed`` those that the probe on the round's real images confirms."""
-    if arm == "real":
-        return children[:0]
-    if arm != "real + confirmed" or judge is None or not len(children):
-        return children
-    confirmed: NDArray[np.bool_] = predict(judge, synthetic[children - real, 0]) == labels[children]
-    return np.asarray(children[confirmed])
-
-
-def _training_set(
-    study: StudySet, real: NDArray[np.float32], synthetic: NDArray[np.float32], use: NDArray[np.int64],
-    chosen: NDArray[np.int64], labels: NDArray[np.int64],
-) -> TrainingSet:  # fmt: skip
-    """All views of the pictures of an arm."""
-    rows, index, is_real = [], [], []
-    for numbers, features, offset, flag in ((use, real, 0, True), (chosen, synthetic, study.real, False)):
-        if len(numbers):
-            views = features.shape[1]
-            rows.append(features[numbers - offset].reshape(len(numbers) * views, -1))
-            index.append(np.repeat(numbers, views))
-            is_real.append(np.full(len(numbers) * views, flag))
-    which = np.concatenate(index)
-    parents = [study.pictures[i].parents for i in which]
-    return TrainingSet(
-        np.concatenate(rows), labels[which], np.array([p[0] for p in parents]),
-        np.array([p[1] if len(p) > 1 else -1 for p in parents]), np.concatenate(is_real),
-    )  # fmt: skip
-
-
-def cnn_scores(
-    study: StudySet, training: Training, amounts: Sequence[float] = CNN_AMOUNTS, told: Told = lambda *_: None
-) -> Iterator[Score]:
-    """The small network in the first three arms, at some of the amounts."""
-    pixels = np.stack([resized(read_picture(picture), (SIDE_PX, SIDE_PX)) for picture in study.pictures])
-    labels = study.labels()
-    rounds = [one for one in study.rounds if one.amount in amounts]
-    for number, one in enumerate(rounds, start=1):
-        train, test, children = np.array(one.train), np.array(one.test), study.children(one)
-        for arm in ARMS[:3]:
-            use = train if arm != "synthetic" else train[:0]
-            chosen = children if arm != "real" else children[:0]
-            if arm != "real" and not len(children):
-                continue
-            network = train_network(
-                pixels[use], labels[use], pixels[chosen], labels[chosen], len(study.classes), one.seed, training
-            )
-            hits = predict_labels(network, pixels[test]) == labels[test]
-            found = float(np.mean([hits[labels[test] == label].mean() for label in np.unique(labels[test])]))
-            yield Score("small CNN", arm, one.name, one.amount, one.seed, found, len(use), len(chosen), len(test))
-        told("small CNN", number, len(rounds))

@@ -15,11 +15,15 @@ import numpy as np
 from ...errors import SettingsError
 from ...training.data import DOMAINS, read_splits
 from ..augment.dataset import Dataset, Sample, read_dataset
+from ..augment.variations import Recipe
 
 FRACTIONS = (0.05, 0.1, 0.25, 0.5, 1.0)
 SHOTS = (1, 2, 4)
 OOD_TRAIN, OOD_TEST = 100, 150
 """Images a class of a large set out of distribution."""
+
+VALIDATING = 0.4
+"""Share of the training images that test instead of the test images, where variations are chosen."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Protocol:
         model_id: what draws and encodes.
         pixel_size_m: that the model is told.
         rounds: ``fractions``, ``shots`` or ``groups`` (leave one out).
-        mix, strengths: of its variations. No blends: at a small share the partner would rarely be a training image.
+        mix, strengths, jitter_deg, blend: of its variations, as a recipe takes them.
         per_image: variations of each image.
         note: what is done about its size, for people.
     """
@@ -46,6 +50,12 @@ class Protocol:
     strengths: tuple[float, ...] = (0.5,)
     per_image: int = 2
     note: str = ""
+    jitter_deg: float = 20.0
+    blend: float = 0.5
+
+    def recipe(self) -> Recipe:
+        """What is drawn of each training image."""
+        return Recipe(self.per_image, self.mix, self.strengths, self.jitter_deg, self.blend)
 
 
 PROTOCOLS = {
@@ -101,6 +111,28 @@ def load_set(protocol: Protocol, data: Path) -> Dataset:
     if {sample.split for sample in whole.samples} >= {"train", "test"}:
         return whole
     return Dataset(whole.root, tuple(_split_by_digest(whole.samples)))
+
+
+def validation_set(dataset: Dataset, name: str) -> Dataset:
+    """The training images of a set alone: of each class the last by sha256 test, the others train.
+
+    What is drawn, and how, is chosen on these, so that no test image has a say in it.
+
+    Raises:
+        SettingsError: where the set has no split of its own: every image of it tests in some round.
+    """
+    if all(sample.split == "train" for sample in dataset.samples):
+        raise SettingsError(
+            f"choose variations of {name} by its training images", "every image of it tests in some round",
+            "a set with a split of its own has images that never test", "Choose them on uc_merced or eurosat",
+        )  # fmt: skip
+    samples = []
+    for label in dataset.classes:
+        own = [sample for sample in dataset.samples if sample.label == label and sample.split == "train"]
+        own.sort(key=lambda sample: sample.sha256)
+        first = len(own) - round(VALIDATING * len(own))
+        samples += [replace(sample, split="train" if at < first else "test") for at, sample in enumerate(own)]
+    return Dataset(dataset.root, tuple(sorted(samples, key=lambda sample: sample.name)))
 
 
 def _split_by_digest(samples: Sequence[Sample]) -> Iterator[Sample]:

@@ -55,6 +55,33 @@ def test_a_study_is_one_command_and_its_rounds_use_children_of_their_own_images_
         assert {study.pictures[i].parents[0] for i in children} == set(one.train)
 
 
+def test_what_is_drawn_is_what_the_options_say_and_the_command_repeats_it(
+    data: Path, capsys: pytest.CaptureFixture[str]
+):
+    line = "study patches crc_he --data set -o out --seeds 2 --amounts 3 --steps 1 --json"
+    more = "--mix blend --per-image 2 --blend 0.4 --cnn --cnn-amounts 3 --cnn-steps 3"
+    assert main([*line.split(), *more.split()]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert {name.split("|")[2] for name in facts if name.startswith("small CNN|3 a class")} >= {
+        "real", "synthetic", "real + synthetic",
+    }  # fmt: skip
+    rows = read_rows(Path("out/synthetic"))
+    assert {row.kind for row in rows} == {"blend"}
+    assert max(row.amount for row in rows) <= 0.4
+    record = json.loads(Path("out/study.json").read_text(encoding="utf-8"))
+    assert "--mix blend" in record["command"]
+    assert "--cnn-amounts 3" in record["command"]
+
+
+@pytest.mark.parametrize("option", ["--mix=nothing", "--strength=1.5", "--blend=0.9", "--jitter=200", "--strength=a"])
+def test_a_recipe_out_of_range_is_refused_before_anything_is_read(
+    option: str, data: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["study", "patches", "crc_he", "--data", "nowhere", "-o", "out", option]) == 2
+    assert "nowhere" not in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
 def test_the_small_network_learns_from_either_source():
     generator = np.random.default_rng(0)
     labels = np.tile([0, 1], 16)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ssldiff_core.evaluation.augment.dataset import Sample
+from ssldiff_core.errors import SettingsError
+from ssldiff_core.evaluation.augment.dataset import Dataset, Sample
+from ssldiff_core.evaluation.augment.variations import Recipe, plan_variations
 from ssldiff_core.evaluation.studies.features import change_view
 from ssldiff_core.evaluation.studies.intervals import apart, over_groups, over_seeds
+from ssldiff_core.evaluation.studies.patches import partners
 from ssldiff_core.evaluation.studies.probe import TrainingSet, _parts, accuracy, fit_probe
-from ssldiff_core.evaluation.studies.sets import PROTOCOLS, make_rounds, seen_tests
+from ssldiff_core.evaluation.studies.sets import PROTOCOLS, make_rounds, seen_tests, validation_set
 
 SAMPLES = [
     Sample(f"{label}/{i}.png", label, f"patient{i % 4}", "test" if i >= 20 else "train", f"{label}{i}")
@@ -31,6 +35,38 @@ def test_shares_are_nested_hold_every_class_and_never_test_on_what_trains():
         own = [set(one.train) for one in rounds if one.seed == seed]
         assert all(small <= large for small, large in pairwise(own))
     assert set(rounds[0].train) != set(rounds[1].train)
+
+
+def test_variations_are_chosen_on_training_images_alone():
+    whole = Dataset(Path("set"), tuple(SAMPLES))
+    chosen = validation_set(whole, "uc_merced")
+    assert {sample.path for sample in chosen.samples} == {s.path for s in SAMPLES if s.split == "train"}
+    counts = {split: sum(sample.split == split for sample in chosen.samples) for split in ("train", "test")}
+    assert counts == {"train": 24, "test": 16}  # 40 % of each class of 20 test
+    for one in make_rounds(PROTOCOLS["uc_merced"], chosen.samples, 2):
+        assert {chosen.samples[i].split for i in one.test} == {"test"}
+    with pytest.raises(SettingsError, match="every image of it tests"):
+        validation_set(Dataset(Path("set"), tuple(replace(s, split="train") for s in SAMPLES)), "crc_he")
+
+
+def test_images_are_blended_with_those_that_train_beside_them_in_the_smallest_round():
+    dataset = Dataset(Path("set"), tuple(SAMPLES))
+    rounds = make_rounds(PROTOCOLS["uc_merced"], SAMPLES, 3, (0.1, 0.5))
+    train = [sample for sample in SAMPLES if sample.split == "train"]
+    plan = plan_variations(train, Recipe(6, (("blend", 1),)), partners(train, dataset, rounds))
+    blends = [v for v in plan if v.kind == "blend"]
+    assert blends
+    for one in rounds:
+        own = {SAMPLES[i].name for i in one.train}
+        here = [v for v in blends if {train[v.source].name, train[v.partner].name} <= own]
+        assert here, "every round has blends whose parents both train in it"
+    small = [{SAMPLES[i].name for i in one.train} for one in rounds if one.amount == 0.1]
+    large = [{SAMPLES[i].name for i in one.train} for one in rounds if one.amount == 0.5]
+    for v in blends:
+        pair = {train[v.source].name, train[v.partner].name}
+        in_small = any(train[v.source].name in names for names in small)
+        assert any(pair <= names for names in (small if in_small else large))
+        assert train[v.source].label == train[v.partner].label
 
 
 def test_shots_take_so_many_of_each_class_and_test_on_the_rest():
