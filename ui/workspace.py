@@ -19,6 +19,7 @@ from .metrics import Metrics
 from .palette_store import PaletteStore
 from .previewing import SwatchPreviews
 from .runs import KeptRuns
+from .slide_tiles import SlideTiles
 from .tiles import OpenScenes, TileServer
 from .virtual import Slides
 
@@ -35,7 +36,8 @@ class Workspace:
         self.library = SceneLibrary(config, lambda key: self.documents.get(key) is not None)
         self.tiles = TileServer(OpenScenes())
         self.documents = DocumentStore(config.data_dir / "documents")
-        self.followers, self.slides = Followers(), Slides()
+        self.followers = Followers()
+        self.slides = Slides(SlideTiles(config.data_dir / "documents"))
         self.runs = KeptRuns(config.data_dir / "documents")
         self.palettes = PaletteStore(config.data_dir / "palettes")
         self.clipboard, self.previews = Clipboard(), SwatchPreviews()
@@ -61,13 +63,18 @@ class Workspace:
     def encoder(self, spec: ModelSpec) -> PatchEncoder:
         """The loaded patch encoder of a model; the last one used stays loaded."""
         from ssldiff_core.embeddings.encoder import load_patch_encoder
-        from ssldiff_core.models.placement import choose_device
+        from ssldiff_core.models.families import get_family
+        from ssldiff_core.models.placement import choose_device, choose_dtype
 
         with self._loading:
             if self._encoder is None or self._encoder[0] != spec:
                 beside = (spec.folder / "encoder.json").is_file()
                 source = spec.folder if beside else spec.encoder_id
-                encoder = load_patch_encoder(source, str(choose_device()), patch_px=spec.cell_px)
+                device = choose_device()
+                dtype = choose_dtype(device, get_family(spec.family).auto_precision)
+                encoder = load_patch_encoder(
+                    source, str(device), patch_px=spec.cell_px, precision=str(dtype).removeprefix("torch.")
+                )
                 self._encoder = (spec, encoder)
             return self._encoder[1]
 

@@ -13,6 +13,7 @@ from ..errors import GridError, ModelError, SceneError, SettingsError
 from ..geometry import LATENT_FACTOR, format_length, parse_pixel_size
 from .arguments import (
     Commands,
+    add_device_options,
     add_parser,
     add_scene_options,
     open_scene_as_asked,
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from ..models.catalogue import ModelSpec
     from ..scenes import Scene
 
-_MANY_CELLS, _MOST_WORKERS = 1000, 8
-"""From how many cells on readers are worth their start, which is a second or two, and how many keep a network busy."""
+_MANY_CELLS, _MOST_WORKERS = 4000, 16
+"""From how many cells on workers are worth their start, which is a few seconds, and how many fit into memory."""
 
 _DESCRIPTION = """\
 Read a region of a scene as a grid of embeddings: one vector for each cell of 128 × 128 pixels, at the pixel size of
@@ -63,17 +64,18 @@ def add_command(commands: Commands) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--model", metavar="ID", help="the model that will draw from this grid, see `ssldiff models`")
     which.add_argument("--encoder", metavar="ID", help="a patch encoder by id, or the folder of one")
-    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
     parser.add_argument("--batch-size", type=parse_count, default=64, metavar="N", help="patches at once (64)")
     parser.add_argument(
         "--workers", type=int, metavar="N",
-        help="processes that read ahead of the encoder; 0 for none; by default as many as help a large grid",
+        help="processes beside this one, which read ahead and run a small encoder on a core each; 0 for none; by "
+        "default one for each further core where the grid is large",
     )  # fmt: skip
     parser.add_argument(
         "--foreground",
         action="store_true",
         help="leave out cells without tissue; for slides, not for aerial images",
     )
+    add_device_options(parser)
     add_encoder_options(parser)
     add_scene_options(parser)
     parser.set_defaults(run=run)
@@ -150,16 +152,20 @@ def _readers(asked: int | None, scene: Scene, encoder: PatchEncoder, pixel_size_
 def _choose_encoder(scene: Scene, arguments: argparse.Namespace) -> tuple[PatchEncoder, ModelSpec | None]:
     """The encoder asked for; else the model asked for, or the one nearest to the scene, and its encoder."""
     from ..models.catalogue import get_model_spec, list_models
-    from ..models.placement import choose_device
+    from ..models.families import get_family
+    from ..models.placement import choose_device, choose_dtype
 
-    device = str(choose_device(arguments.device))
+    place = choose_device(arguments.device)
+    device, asked = str(place), arguments.precision
     if arguments.encoder:
-        return load_encoder_as_asked(arguments.encoder, arguments, device), None
+        precision = "float32" if asked == "auto" else asked
+        return load_encoder_as_asked(arguments.encoder, arguments, device, precision=precision), None
     if arguments.model:
         model = get_model_spec(arguments.model)
     else:
         model = _nearest_model(_known_pixel_size(scene), list_models())
-    return load_encoder_of(model, arguments, device), model
+    dtype = choose_dtype(place, get_family(model.family).auto_precision if asked == "auto" else asked)
+    return load_encoder_of(model, arguments, device, str(dtype).removeprefix("torch.")), model
 
 
 def _nearest_model(pixel_size_m: float, specs: list[ModelSpec]) -> ModelSpec:

@@ -46,19 +46,23 @@ def add_encoder_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load_encoder_as_asked(
-    which: str | Path, arguments: argparse.Namespace, device: str, patch_px: int | None = None
-) -> PatchEncoder:
+    which: str | Path, arguments: argparse.Namespace, device: str, patch_px: int | None = None,
+    precision: str = "float32",
+) -> PatchEncoder:  # fmt: skip
     """An encoder by id or folder, with the options of :func:`add_encoder_options`."""
     from ..embeddings.encoder import load_patch_encoder
 
     return load_patch_encoder(
-        which, device, weights=arguments.encoder_weights, patch_px=patch_px, download=arguments.download
-    )
+        which, device, weights=arguments.encoder_weights, patch_px=patch_px, download=arguments.download,
+        precision=precision,
+    )  # fmt: skip
 
 
-def load_encoder_of(model: ModelSpec, arguments: argparse.Namespace, device: str) -> PatchEncoder:
+def load_encoder_of(
+    model: ModelSpec, arguments: argparse.Namespace, device: str, precision: str = "float32"
+) -> PatchEncoder:
     """The encoder that a model takes: the one in its folder, else that of the catalogue, with the model's patches."""
     from ..embeddings.spec import CONFIG_NAME
 
     own = (model.folder / CONFIG_NAME).is_file()
-    return load_encoder_as_asked(model.folder if own else model.encoder_id, arguments, device, model.cell_px)
+    return load_encoder_as_asked(model.folder if own else model.encoder_id, arguments, device, model.cell_px, precision)

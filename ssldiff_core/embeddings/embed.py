@@ -12,7 +12,8 @@ import numpy as np
 
 from ..errors import GridError
 from ..geometry import LATENT_FACTOR, Box, GridGeometry
-from .block_reading import Block, BlockReader
+from .block_encoding import embed_blocks
+from .block_reading import Block
 from .catalogue import check_pixel_size
 from .foreground import foreground_cells
 from .grid import EmbeddingGrid
@@ -20,9 +21,6 @@ from .grid import EmbeddingGrid
 if TYPE_CHECKING:
     from ..scenes import Scene
     from .encoder import PatchEncoder
-
-MIN_VALID_SHARE = 0.5
-"""A cell with fewer valid pixels than this holds no embedding."""
 
 _BLOCK_CELLS = 8
 """Cells along the side of a block read at once; fixed, so that no setting of the computation moves a pixel."""
@@ -58,8 +56,9 @@ def embed_scene(
         pixel_size_m: metres along a pixel of a patch.
         batch_size: patches for one call of the encoder.
         latent_factor: canvas pixels along a latent of the model that will draw.
-        workers: processes that read and decode ahead of the encoder, where the scene is a file; 0 for none. Which
-            numbers come out does not depend on it.
+        workers: processes beside this one, where the scene is a file; 0 for none. They read and decode ahead of the
+            encoder, and a small one on a processor they run too, on a core each. Which numbers come out does not
+            depend on it.
         foreground_only: leave cells without tissue out: they are not read, and not valid.
 
     Yields:
@@ -117,17 +116,14 @@ def _embed_cells(
     rows, cols = geometry.shape_cell
     vectors = np.zeros((rows, cols, encoder.dim), dtype=np.float32)
     valid = np.zeros((rows, cols), dtype=bool)
-    blocks = [block for block in _blocks(rows, cols) if wanted[block].any()]
+    blocks = [_tight(block, wanted[block]) for block in _blocks(rows, cols) if wanted[block].any()]
     done = rows * cols - sum(wanted[block].size for block in blocks)
-    with BlockReader(scene, geometry, workers) as reader:
-        for block, patches, share in reader.read(blocks):
-            valid[block] = wanted[block] & (share >= MIN_VALID_SHARE)
-            here = patches[valid[block]]
-            parts = [encoder.encode(here[start : start + batch_size]) for start in range(0, len(here), batch_size)]
-            vectors[block][valid[block]] = np.concatenate(parts) if parts else 0
-            done += valid[block].size
-            if done < rows * cols:
-                yield EmbedProgress(done, rows * cols)
+    found = embed_blocks(scene, geometry, encoder, blocks, wanted, workers=workers, batch_size=batch_size)
+    for block, embeddings, holds in found:
+        vectors[block], valid[block] = embeddings, holds
+        done += valid[block].size
+        if done < rows * cols:
+            yield EmbedProgress(done, rows * cols)
     if not valid.any():
         raise GridError(
             f"embed the region {_text(geometry.box_l0)} of {scene.name}",
@@ -143,6 +139,15 @@ def _blocks(rows: int, cols: int) -> Iterator[Block]:
     for row in range(0, rows, _BLOCK_CELLS):
         for col in range(0, cols, _BLOCK_CELLS):
             yield slice(row, min(row + _BLOCK_CELLS, rows)), slice(col, min(col + _BLOCK_CELLS, cols))
+
+
+def _tight(block: Block, wanted: np.ndarray) -> Block:
+    """The part of a block around its wanted cells (r, c) bool, of which there is one at least."""
+    around = []
+    for side, axis in zip(block, (1, 0), strict=True):
+        places = np.flatnonzero(wanted.any(axis=axis))
+        around.append(slice(side.start + int(places[0]), side.start + int(places[-1]) + 1))
+    return around[0], around[1]
 
 
 def _source(scene: Scene, geometry: GridGeometry) -> dict[str, Any]:

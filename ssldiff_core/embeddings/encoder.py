@@ -19,7 +19,12 @@ from .weights import weights_digest as weights_digest
 if TYPE_CHECKING:
     import torch
 
-_BATCH = 64
+_BATCH = {"cpu": 32}
+"""Patches for one call of the network; on a processor what its caches hold is faster than more at once."""
+_MOST_BATCH = 64
+PRECISIONS = ("float32", "bfloat16", "float16")
+_LIGHT_BYTES = 2**28
+"""Weights up to here may be copied into worker processes."""
 
 
 class PatchEncoder(Protocol):
@@ -57,18 +62,33 @@ class TimmPatchEncoder:
 
     Args:
         spec: what the encoder is.
-        network: built by ``timm.create_model``, weights loaded; moved to the device and frozen here.
+        network: built by ``timm.create_model``, weights loaded; moved to the device, made ready for it and frozen here.
         weights_digest: sha256 of the weights, for :attr:`digest`.
         device: of the computation.
+        precision: of the network, one of :data:`PRECISIONS`; what stands around it is float32.
+
+    Raises:
+        ModelError: where there is no such precision.
     """
 
-    def __init__(self, spec: EncoderSpec, network: torch.nn.Module, weights_digest: str, device: str = "cpu") -> None:
+    def __init__(
+        self, spec: EncoderSpec, network: torch.nn.Module, weights_digest: str, device: str = "cpu",
+        precision: str = "float32",
+    ) -> None:  # fmt: skip
         import torch
 
+        from .networks import fold_batch_norms
+
+        if precision not in PRECISIONS:
+            raise ModelError(
+                f"compute {spec.id} in {precision!r}", "there is no such precision", f"known: {', '.join(PRECISIONS)}"
+            )
         self.spec, self._weights_digest, self._device = spec, weights_digest, torch.device(device)
         self.id, self.dim, self.patch_px, self.pixel_sizes_m = spec.id, spec.dim, spec.patch_px, spec.pixel_sizes_m
-        network = network.to(self._device).to(memory_format=torch.channels_last)
-        self._network = network.eval().requires_grad_(False)
+        self.precision, self._dtype = precision, getattr(torch, precision)
+        network = network.eval().requires_grad_(False)
+        fold_batch_norms(network)
+        self._network = network.to(self._device, self._dtype).to(memory_format=torch.channels_last)
         self._mean, self._std = (
             torch.tensor(values, device=self._device)[None, :, None, None] for values in (spec.mean, spec.std)
         )
@@ -77,7 +97,15 @@ class TimmPatchEncoder:
     def digest(self) -> str:
         """sha256 (hex) of the weights and of every fact that shapes the output."""
         facts = self.spec.arithmetic()
+        if self.precision != "float32":
+            facts = {**facts, "precision": self.precision}
         return hashlib.sha256((self._weights_digest + json.dumps(facts, sort_keys=True)).encode()).hexdigest()
+
+    @property
+    def travels(self) -> bool:
+        """Whether worker processes may compute with copies of it: small, and on the processor that they share."""
+        parts = (*self._network.parameters(), *self._network.buffers())
+        return self._device.type == "cpu" and sum(part.nbytes for part in parts) <= _LIGHT_BYTES
 
     def encode(self, patches: np.ndarray) -> np.ndarray:
         """Embed patches.
@@ -98,7 +126,8 @@ class TimmPatchEncoder:
                 f"embed patches with {self.id}", f"they are {patches.dtype} of shape {patches.shape}",
                 f"patches are uint8 RGB of shape (n, {side}, {side}, 3)",
             )  # fmt: skip
-        parts = [self._run(patches[start : start + _BATCH]) for start in range(0, len(patches), _BATCH)]
+        batch = _BATCH.get(self._device.type, _MOST_BATCH)
+        parts = [self._run(patches[start : start + batch]) for start in range(0, len(patches), batch)]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), dtype=np.float32)
 
     def _run(self, patches: np.ndarray) -> np.ndarray:
@@ -107,10 +136,11 @@ class TimmPatchEncoder:
         from .networks import read_out
 
         with torch.inference_mode():
-            pixels = torch.from_numpy(np.array(patches)).to(self._device).permute(0, 3, 1, 2).float() / 255
+            pixels = torch.from_numpy(_filled_up(patches)).to(self._device).permute(0, 3, 1, 2).float() / 255
             pixels = self._resized(pixels)
-            pixels = ((pixels - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
-            output = read_out(self._network, self._network(pixels), self.spec.readout).float().cpu().numpy()
+            pixels = ((pixels - self._mean) / self._std).to(self._dtype).contiguous(memory_format=torch.channels_last)
+            read = read_out(self._network, self._network(pixels), self.spec.readout)
+            output = read[: len(patches)].float().cpu().numpy()
         if output.shape != (len(patches), self.dim):
             raise ModelError(
                 f"embed patches with {self.id}",
@@ -146,9 +176,15 @@ class TimmPatchEncoder:
         return np.ascontiguousarray(output, dtype=np.float32)
 
 
+def _filled_up(patches: np.ndarray) -> np.ndarray:
+    """Patches and black ones behind them, a power of two in all: for each size of batch a network prepares itself."""
+    missing = (1 << (len(patches) - 1).bit_length()) - len(patches)
+    return np.pad(patches, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else np.array(patches)
+
+
 def load_patch_encoder(
     id_or_path: str | Path, device: str = "cpu", *, weights: str | Path | None = None, patch_px: int | None = None,
-    download: bool = False,
+    download: bool = False, precision: str = "float32",
 ) -> PatchEncoder:  # fmt: skip
     """An encoder of the catalogue by its id, or one from its folder or ``encoder.json``.
 
@@ -159,9 +195,11 @@ def load_patch_encoder(
         patch_px: side of its patches where a model wants other ones than the encoder's own: each is resized to the
             network's input.
         download: whether weights that are not here may be fetched from the hub.
+        precision: of the network, float32, bfloat16 or float16.
 
     Raises:
-        ModelError: where there is none, or weights and description are missing, broken or not of each other.
+        ModelError: where there is none, or no such precision, or weights and description are missing, broken or not of
+            each other.
 
     Example:
         >>> encoder = ssldiff.load_patch_encoder("tissue-2")
@@ -186,7 +224,7 @@ def load_patch_encoder(
 
     network = build_network(spec)
     load_weights(network, path, asked)
-    return TimmPatchEncoder(spec, network, digest, device)
+    return TimmPatchEncoder(spec, network, digest, device, precision)
 
 
 def _weights_path(spec: EncoderSpec, given: str | Path | None, download: bool) -> Path:

@@ -45,8 +45,10 @@ class OpenSlideScene(Scene):
         self._downsamples, self._cache = self._slide.level_downsamples, TileCache()
 
     def _read_level(self, level: int, x: int, y: int, width: int, height: int) -> tuple[Pixels, Mask | None]:
-        if level == 0:
-            return over_white(np.asarray(self._slide.read_region((x, y), 0, (width, height))))
+        downsample = self._downsamples[level]
+        if float(downsample).is_integer():  # then every corner is one of OpenSlide's: nothing is blurred
+            corner = (x * int(downsample), y * int(downsample))
+            return over_white(np.asarray(self._slide.read_region(corner, level, (width, height))))
         return over_white(
             stitch((x, y, width, height), (_BLOCK_PX,) * 2, lambda col, row: self._block(level, col, row))
         )

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from ssldiff_core.embeddings.block_reading import BlockReader
-from ssldiff_core.embeddings.embed import embed_scene
+from ssldiff_core.embeddings.embed import _tight, embed_scene
 from ssldiff_core.embeddings.encoder import TimmPatchEncoder
 from ssldiff_core.embeddings.foreground import foreground_cells
 from ssldiff_core.embeddings.grid import EmbeddingGrid
@@ -59,6 +59,27 @@ def test_workers_change_no_bit(encoder: TimmPatchEncoder, tmp_path: Path) -> Non
     with open_scene(slide(tmp_path / "a.png"), pixel_size_m=PIXEL_SIZE) as scene:
         one, two = (embed(scene, encoder, workers=n, region_l0=Box(3, 5, 600, 310)) for n in (0, 2))
     assert one.digest == two.digest
+
+
+def test_the_workers_embed_where_the_encoder_is_small_and_read_ahead_where_it_is_not(
+    encoder: TimmPatchEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert encoder.travels
+    asked: list[int] = []
+    encode = encoder.encode
+    with open_scene(slide(tmp_path / "a.png"), pixel_size_m=PIXEL_SIZE) as scene:
+        alone = embed(scene, encoder)
+        monkeypatch.setattr(type(encoder), "travels", False)
+        monkeypatch.setattr(encoder, "encode", lambda patches: asked.append(len(patches)) or encode(patches))
+        ahead = embed(scene, encoder, workers=1)
+    assert sum(asked) == alone.valid.sum()  # all of them in this process
+    assert ahead.digest == alone.digest
+
+
+def test_blocks_hold_no_more_than_what_is_wanted() -> None:
+    wanted = np.zeros((8, 8), bool)
+    wanted[2:4, 5] = wanted[6, 1] = True
+    assert _tight((slice(8, 16), slice(16, 24)), wanted) == (slice(10, 15), slice(17, 22))
 
 
 def test_without_the_background_the_other_cells_are_the_same(encoder: TimmPatchEncoder, tmp_path: Path) -> None:

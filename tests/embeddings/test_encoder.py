@@ -57,6 +57,71 @@ def test_a_patch_is_embedded_alike_alone_and_in_company(encoder: TimmPatchEncode
     assert encoder.encode(patches[:0]).shape == (0, 6)
 
 
+def test_batch_norm_is_folded_and_the_network_computes_the_same(patches: np.ndarray) -> None:
+    import timm
+    import torch
+    from torch import nn
+
+    from ssldiff_core.embeddings.networks import fold_batch_norms
+
+    torch.manual_seed(0)
+    network = timm.create_model("test_resnet", num_classes=6).eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.3)  # type: ignore[union-attr, operator]
+            module.running_var.uniform_(0.5, 2)  # type: ignore[union-attr, operator]
+    pixels = torch.from_numpy(patches).permute(0, 3, 1, 2) / 127.5 - 1
+    with torch.inference_mode():
+        expected = network(pixels)
+        count = sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+        assert fold_batch_norms(network) == count > 3
+        torch.testing.assert_close(network(pixels), expected, atol=1e-4, rtol=1e-4)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+
+
+def test_a_convolution_that_others_look_at_keeps_its_batch_norm() -> None:
+    import torch
+    from torch import nn
+
+    from ssldiff_core.embeddings.networks import fold_batch_norms
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen = self.convolution(x)
+            return self.norm(seen) + seen  # type: ignore[no-any-return]
+
+    class Choosing(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) if x.sum() > 0 else x  # type: ignore[no-any-return]
+
+    assert fold_batch_norms(Twice().eval()) == 0
+    assert fold_batch_norms(Choosing(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)).eval()) == 0
+
+
+def test_bfloat16_is_near_and_says_so_in_the_digest(encoder: TimmPatchEncoder, patches: np.ndarray) -> None:
+    folder = Path(encoder.spec.weights).parent
+    fast = load_patch_encoder(folder, precision="bfloat16")
+    exact, near = encoder.encode(patches), fast.encode(patches)
+    assert near.dtype == np.float32
+    cosine = (exact * near).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(near, axis=1)
+    assert cosine.min() > 0.995
+    assert not np.array_equal(exact, near)
+    assert fast.digest != encoder.digest
+    with pytest.raises(ModelError, match="no such precision"):
+        load_patch_encoder(folder, precision="int3")
+
+
+def test_an_embedding_does_not_depend_on_how_many_there_are(encoder: TimmPatchEncoder, patches: np.ndarray) -> None:
+    many = np.concatenate([patches] * 8)  # 40 patches: a whole batch, and eight
+    whole = encoder.encode(many)
+    for count in (1, 3, 33):
+        np.testing.assert_allclose(encoder.encode(many[:count]), whole[:count], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "facts", [{"input_px": 48}, {"timm_name": "test_vit", "timm_args": {"num_classes": 6, "img_size": 32}}]
 )
