@@ -25,6 +25,8 @@ from .document_store import DocumentStore, named_files
 from .documents import Document
 from .files import write_json
 from .library import file_version
+from .proposals import FOLDER as PROPOSALS
+from .proposals import check_proposals
 
 KIND, VERSION, HEADER = "ssldiff document", 1, "ssldiff.json"
 MAX_ENTRIES = 4000
@@ -35,7 +37,9 @@ MAX_RATIO = 400
 _RESULT = r"results/[0-9a-f]{12}/"
 _KINDS = (
     (re.compile(rf"(?:{HEADER}|document\.json|{_RESULT}(?:labels\.json|image[\w.]*\.manifest\.json))"), MAX_JSON_BYTES),
+    (re.compile(rf"{PROPOSALS}/proposals\.json"), MAX_JSON_BYTES),
     (re.compile(rf"(?:grid|palette|points)-[\w-]+\.npz|{_RESULT}fidelity\.npy"), 4 << 30),
+    (re.compile(rf"{PROPOSALS}/[0-9a-f]{{12}}-\d{{1,10}}\.npz"), 4 << 30),
     (re.compile(rf"{_RESULT}image\.ome\.tif"), 64 << 30),
 )
 _RECORD_TEXTS = ("id", "scene_id", "scene_version", "name", "model_id", "engine", "appearance", "batch", "mark")
@@ -78,7 +82,8 @@ def _names(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         in_result = name.startswith("results/") and name.split("/")[1] in kept
-        if path.is_file() and (name in named or in_result) and _limit_of(name) is not None:
+        wanted = name in named or in_result or name.startswith(f"{PROPOSALS}/")
+        if path.is_file() and wanted and _limit_of(name) is not None:
             yield name
 
 
@@ -175,7 +180,7 @@ def _check_header(archive: zipfile.ZipFile) -> None:
 
 def _check_arrays(folder: Path) -> None:
     """Every array's header must tell the size that the array has: numpy would reserve what it tells."""
-    for path in [*folder.glob("*.npz"), *folder.glob("results/*/*.npy")]:
+    for path in [*folder.glob("*.npz"), *folder.glob(f"{PROPOSALS}/*.npz"), *folder.glob("results/*/*.npy")]:
         try:
             if path.suffix == ".npy":
                 with path.open("rb") as file:
@@ -209,6 +214,7 @@ def _adopt(folder: Path, new_id: str, owner: str) -> None:
         body["results"] = [_record(record, new_id, folder) for record in body["results"]]
         body.update(id=new_id, owner=owner, name=str(body["name"])[:120])
         write_json(folder / "document.json", body)
+        check_proposals(folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _refusal(f"its contents are not those of a document ({type(error).__name__})") from None
     kept = {record["id"] for record in body["results"]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ssldiff_core.errors import ExportError
 
 from .documents import Document
 from .records import ResultRecord
-from .results import result_folder, result_manifest
+from .results import result_folder, result_labels, result_manifest
 from .workspace import Workspace
 
 IMAGES = {
@@ -48,6 +49,31 @@ def export_image(workspace: Workspace, document: Document, record: ResultRecord,
         return write_image(
             folder / IMAGES[ending], scene, manifest, pixel_size_m=record.pixel_size_m, geometry=manifest.grid.geometry
         )
+
+
+def export_pair(workspace: Workspace, document: Document, record: ResultRecord, folder: Path) -> Path:
+    """A result with its labels: a zip of ``image.png``, ``labels.png``, ``labels.geojson`` and the manifest.
+
+    Labels lie pixel on pixel over the image; in the PNG those beside borders are to be ignored.
+
+    Raises:
+        SceneError: where the result is no longer on disk.
+        LayoutError: where it has no labels.
+    """
+    from ssldiff_core.export.label_map import IGNORE_PX, write_label_geojson, write_label_png
+
+    found = result_labels(result_folder(workspace, document, record), document)
+    labels, cell_px = found.finest, record.width // found.finest.shape[1]
+    image = export_image(workspace, document, record, "png", folder)
+    write_label_png(folder / "labels.png", labels, found.classes, cell_px=cell_px, ignore_px=IGNORE_PX)
+    smooth = 0.0 if found.fine is None else 1.0
+    write_label_geojson(folder / "labels.geojson", labels, found.classes, cell_px=cell_px, smooth=smooth)
+    pair = folder / "pair.zip"
+    with zipfile.ZipFile(pair, "w") as archive:
+        for name in (image.name, "labels.png", "labels.geojson", f"{image.name}.manifest.json"):
+            packing = zipfile.ZIP_STORED if name.endswith(".png") else zipfile.ZIP_DEFLATED
+            archive.write(folder / name, name, packing)
+    return pair
 
 
 def scratch_folder(workspace: Workspace) -> tuple[Path, Callable[[], None]]:

@@ -1,4 +1,4 @@
-"""The disk: results above the quota go, oldest first; what a killed server left half sent goes after a day."""
+"""The disk: tiles and results above the quota go, oldest first; what a killed server left half sent, after a day."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .results import delete_result, find_result
+from .slide_tiles import BUDGET_BYTES, trim_tiles
 from .users import set_current_user
 
 if TYPE_CHECKING:
@@ -47,9 +48,10 @@ class Housekeeping:
 
 
 def clean_up(workspace: Workspace) -> int:
-    """Remove leftovers, then the oldest results until the rest fits the quota; returns the bytes that were freed.
+    """Remove leftovers, then what lies above the quota; returns the bytes that were freed.
 
-    The result that a document shows, and those that a user marked, are never removed.
+    Tiles of virtual slides go first, for they can be drawn again; then the oldest results. The result that a document
+    shows, and those that a user marked, are never removed.
     """
     data = workspace.config.data_dir
     for path in data.glob(".out-*"):
@@ -57,9 +59,15 @@ def clean_up(workspace: Workspace) -> int:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     quota = workspace.config.quota_bytes
     if not quota:
-        return 0
+        return trim_tiles(data / "documents", BUDGET_BYTES)
     used = {path: folder_bytes(path) for path in (data / "documents").glob("*/results/*") if path.is_dir()}
-    excess, freed = sum(used.values()) - quota, 0
+    excess = sum(used.values()) - quota
+    tiles = trim_tiles(data / "documents", min(BUDGET_BYTES, max(0, -excess)))
+    return tiles + _remove_oldest(workspace, used, excess)
+
+
+def _remove_oldest(workspace: Workspace, used: dict[Path, int], excess: int) -> int:
+    freed = 0
     for path in sorted(used, key=lambda path: path.stat().st_mtime):
         if freed >= excess:
             break

@@ -1,4 +1,7 @@
-"""Layouts that a sentence gave, kept beside their document until newer ones take their place."""
+"""Layouts that a sentence gave, kept beside their document until newer ones take their place.
+
+They go with the document: into its ``.ssldiff`` file and into its copies.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 KEPT = 12
 FOLDER, LIST = "proposals", "proposals.json"
+KEY = r"[0-9a-f]{12}-\d{1,10}"
+"""Batch and seed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +58,14 @@ def keep_proposal(workspace: Workspace, document: Document, made: Proposed) -> s
     folder = _folder(workspace, document)
     folder.mkdir(exist_ok=True)
     key = f"{made.batch}-{made.told.get('seed', 0)}"
-    made.grid.save(folder / f"{key}.npz")
-    records = [record for record in _records(folder) if record["key"] != key]
-    records.append({"key": key, "batch": made.batch, "notes": list(made.notes), "kept": [list(c) for c in made.kept]})
-    write_json(folder / LIST, {"proposals": records[-KEPT:]})
-    for old in records[:-KEPT]:
-        (folder / f"{old['key']}.npz").unlink(missing_ok=True)
+    with workspace.documents.exclusive():  # nobody copies the folder meanwhile
+        made.grid.save(folder / f"{key}.npz")
+        records = [record for record in _records(folder) if record["key"] != key]
+        kept = [list(cell) for cell in made.kept]
+        records.append({"key": key, "batch": made.batch, "notes": list(made.notes), "kept": kept})
+        write_json(folder / LIST, {"proposals": records[-KEPT:]})
+        for old in records[:-KEPT]:
+            (folder / f"{old['key']}.npz").unlink(missing_ok=True)
     return key
 
 
@@ -68,14 +75,44 @@ def load_proposal(workspace: Workspace, document: Document, key: str) -> Propose
     Raises:
         LayoutError: where it is no longer kept.
     """
-    from ssldiff_core.embeddings.grid import EmbeddingGrid
-
     folder = _folder(workspace, document)
     record = next((record for record in _records(folder) if record["key"] == key), None)
-    if record is None or not re.fullmatch(r"[0-9a-f]{12}-\d+", key):
+    if record is None or not re.fullmatch(KEY, key):
         raise LayoutError("use this layout", "it is no longer kept", "", "Make it again from the sentence")
+    return _load(folder, record)
+
+
+def _load(folder: Path, record: Mapping[str, Any]) -> Proposed:
+    from ssldiff_core.embeddings.grid import EmbeddingGrid
+
     kept = tuple((int(row), int(col)) for row, col in record["kept"])
-    return Proposed(record["batch"], EmbeddingGrid.load(folder / f"{key}.npz"), tuple(record["notes"]), kept)
+    notes = tuple(str(note) for note in record["notes"])
+    return Proposed(str(record["batch"]), EmbeddingGrid.load(folder / f"{record['key']}.npz"), notes, kept)
+
+
+def check_proposals(document_folder: Path) -> None:
+    """Hold the layouts of a document that came from elsewhere against what this module writes; no other file stays.
+
+    Raises:
+        ValueError: where one is not what it should be.
+    """
+    folder = document_folder / FOLDER
+    if not folder.is_dir():
+        return
+    try:
+        records = json.loads((folder / LIST).read_text(encoding="utf-8"))["proposals"]
+        for record in records:
+            if not re.fullmatch(KEY, record["key"]):
+                raise ValueError("a layout without a key")
+            _words(_load(folder, record))
+    except (OSError, SSLDiffError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"its layouts are damaged ({error})") from None
+    named = {LIST, *(f"{record['key']}.npz" for record in records)}
+    if len(records) > KEPT:
+        raise ValueError(f"it has {len(records)} layouts")
+    for path in folder.iterdir():
+        if path.name not in named:
+            path.unlink()
 
 
 def newest_seed(workspace: Workspace, document: Document) -> int:
@@ -96,7 +133,7 @@ def proposals_to_json(workspace: Workspace, document: Document) -> dict[str, obj
 
 
 def _to_json(document: Document, made: Proposed, key: str) -> dict[str, object]:
-    grid, told, layout = made.grid, made.told, document.need_layout()
+    grid, layout = made.grid, document.need_layout()
     labels = np.full(grid.shape_cell, -1, np.int16)
     if layout.palette is not None:
         layout.palette.check_fits(grid)
@@ -105,6 +142,14 @@ def _to_json(document: Document, made: Proposed, key: str) -> dict[str, object]:
     return {
         "key": key, "batch": made.batch, "rows": rows, "cols": cols, "notes": list(made.notes),
         "kept": len(made.kept), "digest": grid.digest, "labels": base64.b64encode(labels.tobytes()).decode("ascii"),
+        **_words(made),
+    }  # fmt: skip
+
+
+def _words(made: Proposed) -> dict[str, object]:
+    """The sentence of a layout, and how it was read."""
+    told = made.told
+    return {
         "text": str(told.get("prompt", "")), "negative": str(told.get("negative", "")),
         "phrases": list(told.get("phrases", ())), "absent": list(told.get("absent", ())),
     }  # fmt: skip

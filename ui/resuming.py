@@ -52,6 +52,7 @@ def resume_jobs(workspace: Workspace) -> list[Job]:
 
 def _work_of(workspace: Workspace, job: Job) -> Work:
     from .handlers import encoding_asked
+    from .virtual import rest_work, slide_wish
 
     document = workspace.documents.get(job.document_id)
     if document is None:
@@ -59,6 +60,8 @@ def _work_of(workspace: Workspace, job: Job) -> Work:
     if job.kind == "encode":
         return encoding_asked(workspace, document, job.request["payload"])
     layout, wish = _layout_of(document, job.request), Wish.from_values(job.request["values"])
+    if job.request.get("rest"):
+        return rest_work(workspace, document, layout, slide_wish(job.request["values"]))
     done = sum(record.batch == job.id[:12] for record in document.results)
     left = max(1, wish.count - done)
     settings = replace(wish.settings, seed=wish.settings.seed + min(done, wish.count - 1))

@@ -1,8 +1,8 @@
 """Virtual slides: a layout far larger than what is drawn at once, drawn tile by tile where somebody looks.
 
 For each document one :class:`~ssldiff_core.synthetic_scene.SyntheticScene` is held. A job draws tiles, beginning
-in the middle of the view, and tells the page of each. After an edit only tiles that the changed cells reach are
-drawn again. The rest is drawn when the whole image is asked for.
+in the middle of the view, keeps them on disk (``ui.slide_tiles``), and tells the page of each. After an edit only tiles
+that the changed cells reach are drawn again. The rest is drawn when the whole image is asked for.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +26,8 @@ from .jobs import Job
 from .questions import require_answer
 from .records import ResultRecord
 from .results import keep_labels
-from .tiles import encode_jpeg
+from .resuming import drawing_request
+from .slide_tiles import TILE_PX, Place, SlideImage, SlideTiles, tile_keys
 from .wishes import Wish
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 STEPS = 4
-TILE_PX = 512
-LEVELS = 4
 LARGE_PX = 4096**2
 """Canvases of more pixels are shown as virtual slides."""
 MOST_TILES = 48
@@ -46,18 +45,27 @@ MOST_TILES = 48
 REACH_LAT = 16 * (STEPS - 1) + 32
 """How far a cell is felt: the network's radius in each step, and the decoder's."""
 KEPT = 3
-Place = tuple[int, int]
 
 
 @dataclass
 class Slide:
-    """A document's virtual slide: what decides its pixels, and the tiles that are there, as JPEGs of each level."""
+    """A document's virtual slide: what decides its pixels, and which of its tiles are there."""
 
+    document_id: str
     facts: tuple[object, ...]
     """Model and settings: with the grid they decide every pixel."""
     grid: EmbeddingGrid
-    tiles: dict[Place, list[bytes]] = field(default_factory=dict)
+    store: SlideTiles
     scene: SyntheticScene | None = None
+
+    def __post_init__(self) -> None:
+        cell = self.grid.geometry.cell_lat
+        self.keys = tile_keys(self.facts, self.grid, -(-(REACH_LAT + cell // 2) // cell))
+
+    def ready(self) -> set[Place]:
+        """The tiles that are drawn, as the disk has them now."""
+        there = self.store.there(self.document_id, self.keys.values())
+        return {place for place, key in self.keys.items() if key in there}
 
     @property
     def version(self) -> str:
@@ -71,51 +79,44 @@ class Slide:
 
     def to_json(self) -> dict[str, object]:
         rows, cols = self.shape
-        return {"version": self.version, "rows": rows, "cols": cols, "tile_px": TILE_PX, "ready": sorted(self.tiles)}
+        return {"version": self.version, "rows": rows, "cols": cols, "tile_px": TILE_PX, "ready": sorted(self.ready())}
 
 
 class Slides:
     """The virtual slides looked at last."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: SlideTiles) -> None:
+        self._store = store
         self._lock = threading.Lock()
         self._held: OrderedDict[str, Slide] = OrderedDict()
 
     def get(self, document: Document, wish: Wish) -> Slide:
-        """The slide of a document as it is now; tiles that no change reaches are taken over from before."""
-        grid = document.need_layout().grid()
-        facts = (document.model_id, wish.settings.seed, wish.settings.guidance_scale, STEPS)
+        """The slide of a document as it is now; tiles that no change since reaches are there already."""
+        made = self.of(document, document.need_layout(), wish)
         with self._lock:
-            old = self._held.get(document.id)
-            if old is None or old.facts != facts or old.grid != grid:
-                made = Slide(facts, grid)
-                if old is not None and old.facts == facts and old.grid.geometry == grid.geometry:
-                    made.tiles = {place: old.tiles[place] for place in _untouched(old.grid, grid, old.tiles)}
-                self._held[document.id] = made
+            self._held[document.id] = made
             self._held.move_to_end(document.id)
             while len(self._held) > KEPT:
                 self._held.popitem(last=False)
-            return self._held[document.id]
+            return made
+
+    def of(self, document: Document, layout: Layout, wish: Wish) -> Slide:
+        """The slide of any layout of a document; the held one where it is that."""
+        grid, held = layout.grid(), self._held.get(document.id)
+        facts = (document.model_id, wish.settings.seed, wish.settings.guidance_scale, STEPS)
+        if held is not None and held.facts == facts and held.grid == grid:
+            return held
+        return Slide(document.id, facts, grid, self._store)
 
     def find(self, document: Document, version: str) -> Slide | None:
         slide = self._held.get(document.id)
         return slide if slide is not None and slide.version == version else None
 
-
-def _untouched(old: EmbeddingGrid, new: EmbeddingGrid, places: Iterable[Place]) -> list[Place]:
-    """Tiles that no changed cell reaches; none where borders finer than cells may have moved."""
-    differ = (old.valid != new.valid) | (old.vectors != new.vectors).any(axis=-1)
-    if not differ.any():
-        return []
-    cell = old.geometry.cell_lat
-    reach = -(-(REACH_LAT + cell // 2) // cell)
-    per_tile = TILE_PX // old.geometry.cell_px
-
-    def touched(place: Place) -> bool:
-        rows, cols = (slice(max(0, k * per_tile - reach), (k + 1) * per_tile + reach) for k in place)
-        return bool(differ[rows, cols].any())
-
-    return [place for place in places if not touched(place)]
+    def jpeg(self, document: Document, version: str, level: int, place: Place) -> bytes | None:
+        """What the page shows of a tile; None where the slide or the tile is gone."""
+        slide = self.find(document, version)
+        key = slide.keys.get(place) if slide is not None else None
+        return None if key is None else self._store.jpeg(document.id, key, level)
 
 
 def look(workspace: Workspace, document: Document, values: Mapping[str, Any]) -> Job:
@@ -125,8 +126,9 @@ def look(workspace: Workspace, document: Document, values: Mapping[str, Any]) ->
         LayoutError: where there is no grid, or the view is none.
     """
     require_answer(document)
-    slide = workspace.slides.get(document, _wish(values))
-    missing = [place for place in _places(values.get("view"), slide.shape) if place not in slide.tiles]
+    slide = workspace.slides.get(document, slide_wish(values))
+    ready = slide.ready()
+    missing = [place for place in _places(values.get("view"), slide.shape) if place not in ready]
     for job in workspace.jobs.of_document(document.id):
         if job.kind == "look" and job.active:
             workspace.jobs.cancel(job.id)
@@ -134,7 +136,8 @@ def look(workspace: Workspace, document: Document, values: Mapping[str, Any]) ->
     return workspace.jobs.submit(job, _looking(workspace, document, slide, missing))
 
 
-def _wish(values: Mapping[str, Any]) -> Wish:
+def slide_wish(values: Mapping[str, Any]) -> Wish:
+    """What the page asks for, in the few steps of a slide."""
     return Wish.from_values({**values, "steps": STEPS, "count": 1})
 
 
@@ -177,23 +180,12 @@ def _scene(workspace: Workspace, document: Document, slide: Slide, job: Job) -> 
     return slide.scene
 
 
-def _draw_tile(
-    workspace: Workspace, document: Document, slide: Slide, scene: SyntheticScene, place: Place
-) -> None:  # fmt: skip
-    """Draw one tile, keep it at every level, and tell the page."""
-    if place in slide.tiles:
-        return
+def _draw_tile(workspace: Workspace, document: Document, slide: Slide, scene: SyntheticScene, place: Place) -> None:
+    """Draw one tile, keep it, and tell the page."""
     width, height = scene.size_l0
     left, top = place[1] * TILE_PX, place[0] * TILE_PX
     pixels = scene.read(Box(left, top, min(TILE_PX, width - left), min(TILE_PX, height - top)))
-    levels = [pixels]
-    while len(levels) < LEVELS:
-        last = levels[-1].astype(np.uint16)
-        last = last[: last.shape[0] // 2 * 2, : last.shape[1] // 2 * 2]
-        levels.append(
-            ((last[::2, ::2] + last[1::2, ::2] + last[::2, 1::2] + last[1::2, 1::2] + 2) // 4).astype(np.uint8)
-        )
-    slide.tiles[place] = [encode_jpeg(level, 90) for level in levels]
+    slide.store.put(document.id, slide.keys[place], pixels)
     news: dict[str, object] = {"type": "tile", "version": slide.version, "row": place[0], "col": place[1]}
     workspace.events.publish(document.id, news)
 
@@ -205,19 +197,22 @@ def draw_rest(workspace: Workspace, document: Document, values: Mapping[str, Any
         LayoutError: where there is no grid.
     """
     require_answer(document)
-    layout, wish = document.need_layout(), _wish(values)
-    slide = workspace.slides.get(document, wish)
-    rows, cols = slide.shape
-    places = [(row, col) for row in range(rows) for col in range(cols)]
-    job = Job("generate", document.id, total=len(places) + 1, title=f"The whole of {document.name}")
-    return workspace.jobs.submit(job, _whole(workspace, document, layout, slide, places))
+    layout, wish = document.need_layout(), slide_wish(values)
+    rows, cols = workspace.slides.get(document, wish).shape
+    request = {**drawing_request(layout, values), "rest": True}
+    job = Job(
+        "generate", document.id, total=rows * cols + 1, title=f"The whole of {document.name}", request=request
+    )  # fmt: skip
+    return workspace.jobs.submit(job, rest_work(workspace, document, layout, wish))
 
 
-def _whole(
-    workspace: Workspace, document: Document, layout: Layout, slide: Slide, places: list[Place]
-) -> Callable[[Job], None]:  # fmt: skip
+def rest_work(workspace: Workspace, document: Document, layout: Layout, wish: Wish) -> Callable[[Job], None]:
+    """The work of :func:`draw_rest`; done again after a restart, it draws what the disk does not have."""
+
     def work(job: Job) -> None:
-        began, missing = time.monotonic(), [place for place in places if place not in slide.tiles]
+        slide = workspace.slides.of(document, layout, wish)
+        began, ready = time.monotonic(), slide.ready()
+        missing = [place for place in slide.keys if place not in ready]
         scene = _scene(workspace, document, slide, job)
         for done, place in enumerate(missing):
             if job.cancelled():
@@ -226,7 +221,7 @@ def _whole(
             workspace.jobs.report(job, phase="drawing", done=done, total=len(missing) + 1, eta_s=eta)
             _draw_tile(workspace, document, slide, scene, place)
         workspace.jobs.report(job, phase="saving", done=len(missing), total=len(missing) + 1)
-        record = _keep(workspace, document, layout, scene, time.monotonic() - began)
+        record = _keep(workspace, document, layout, slide, scene, time.monotonic() - began)
         document.add_result(record, slide.grid)
         job.result_id = record.id
         workspace.publish_document(document)
@@ -234,8 +229,25 @@ def _whole(
     return work
 
 
+def _image(workspace: Workspace, document: Document, slide: Slide, scene: SyntheticScene) -> SlideImage:
+    """The slide as its tiles have it; one that was removed meanwhile is drawn again."""
+
+    def read_tile(place: Place) -> np.ndarray:
+        pixels = slide.store.pixels(document.id, slide.keys[place])
+        if pixels is None:
+            _draw_tile(workspace, document, slide, scene, place)
+            pixels = slide.store.pixels(document.id, slide.keys[place])
+        if pixels is None:
+            raise LayoutError(
+                "write the whole image", "its tiles are removed while it is written", "", "Ask for more disk"
+            )
+        return pixels
+
+    return SlideImage(scene.size_l0, read_tile, slide.grid.geometry.pixel_size_m)
+
+
 def _keep(
-    workspace: Workspace, document: Document, layout: Layout, scene: SyntheticScene, seconds: float
+    workspace: Workspace, document: Document, layout: Layout, slide: Slide, scene: SyntheticScene, seconds: float
 ) -> ResultRecord:  # fmt: skip
     """The whole image as a pyramid on disk, written block by block."""
     from ssldiff_core.export import write_image
@@ -243,7 +255,8 @@ def _keep(
     result_id, geometry, settings = uuid.uuid4().hex[:12], scene.grid.geometry, scene.settings
     folder = workspace.documents.folder(document.id) / "results" / result_id
     folder.mkdir(parents=True)
-    write_image(folder / "image.ome.tif", scene, scene.manifest, pixel_size_m=geometry.pixel_size_m, geometry=geometry)
+    image = _image(workspace, document, slide, scene)
+    write_image(folder / "image.ome.tif", image, scene.manifest, pixel_size_m=geometry.pixel_size_m, geometry=geometry)
     keep_labels(folder, layout)
     entry = workspace.library.get(f"result-{document.id}-{result_id}")
     width, height = scene.size_l0

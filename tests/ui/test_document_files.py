@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,11 @@ from ui.config import AppConfig
 from ui.document_files import duplicate_document, read_document_file, write_document_file
 from ui.document_json import document_to_json
 from ui.documents import Document
+from ui.proposals import Proposed, keep_proposal, load_proposal, proposals_to_json
 from ui.workspace import Workspace
 
 LIMIT = 1 << 30
+PROPOSED = "proposals/0123456789ab-3.npz"
 
 
 @pytest.fixture
@@ -39,6 +42,9 @@ def document(workspace: Workspace) -> Document:
     made.edit(Paint(((0, 0), (0, 1)), swatch.id, "mean"))
     made.set_points("pca", np.ones((30, 2), np.float32), made.need_layout().base.digest)
     add_result(workspace, made)
+    told = {"prompt": "a river", "seed": 3, "phrases": ["a river"]}
+    grid = replace(make_layout(1).base, source={"text": told})
+    keep_proposal(workspace, made, Proposed("0123456789ab", grid, ("'moat' is unknown",), ((0, 1),)))
     return made
 
 
@@ -71,6 +77,16 @@ def test_what_is_loaded_is_what_was_saved_under_a_new_id(
     old, new = (workspace.library.get(d.results[0].scene_id).path.read_bytes() for d in (document, again))
     assert old == new
     assert workspace.library.get(again.results[0].scene_id).version == again.results[0].scene_version
+
+
+def test_layouts_of_a_sentence_go_with_the_document_into_its_file_and_its_copies(
+    workspace: Workspace, document: Document, packed: Path
+) -> None:
+    shown = proposals_to_json(workspace, document)
+    assert [one["text"] for one in shown["proposals"]] == ["a river"]
+    for other in (load(workspace, packed), duplicate_document(workspace.documents, document)):
+        assert proposals_to_json(workspace, other) == shown
+        assert load_proposal(workspace, other, "0123456789ab-3").kept == ((0, 1),)
 
 
 def test_a_copy_lives_on_its_own(workspace: Workspace, document: Document) -> None:
@@ -106,6 +122,11 @@ def _document(parts: dict[str, bytes], **changes: object) -> None:
     parts["document.json"] = json.dumps(json.loads(parts["document.json"]) | changes).encode()
 
 
+def _proposal(parts: dict[str, bytes], **changes: object) -> None:
+    (record,) = json.loads(parts["proposals/proposals.json"])["proposals"]
+    parts["proposals/proposals.json"] = json.dumps({"proposals": [record | changes]}).encode()
+
+
 BAD: dict[str, Callable[[dict[str, bytes]], None]] = {
     "a path out of the folder": lambda parts: parts.update({"../evil.json": b"{}"}),
     "an absolute path": lambda parts: parts.update({"/etc/evil": b"x"}),
@@ -120,6 +141,12 @@ BAD: dict[str, Callable[[dict[str, bytes]], None]] = {
     "no grid": lambda parts: [parts.pop(name) for name in list(parts) if name.startswith("grid-")],
     "results that are none": lambda parts: _document(parts, results=[{"id": "../.."}]),
     "a text for a document": lambda parts: parts.update({"document.json": b"[1]"}),
+    "a layout that is no grid": lambda parts: parts.update({PROPOSED: parts["palette-1.npz"]}),
+    "a layout that is missing": lambda parts: parts.pop(PROPOSED),
+    "a layout of another name": lambda parts: _proposal(parts, key="../../document"),
+    "a layout whose cells are none": lambda parts: _proposal(parts, kept=["all"]),
+    "a layout without notes": lambda parts: _proposal(parts, notes=None),
+    "a layout under a strange name": lambda parts: parts.update({"proposals/run.npz": parts[PROPOSED]}),
 }
 
 

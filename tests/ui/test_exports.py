@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from dataclasses import replace
 
@@ -73,6 +74,25 @@ def test_a_result_without_a_place_is_no_geotiff_and_an_unknown_ending_nothing(
     answer = client.get(address(document, record, "cog.tif"))
     assert (answer.status_code, "OME-TIFF" in answer.json()["error"]) == (422, True)
     assert client.get(address(document, record, "exe")).status_code == 404
+
+
+def test_an_image_comes_with_its_labels_pixel_on_pixel(
+    client: TestClient, workspace: Workspace, document: Document, record: ResultRecord
+) -> None:
+    answer = client.get(f"/documents/{document.id}/results/{record.id}/pair.zip")
+    assert answer.headers["content-disposition"] == 'attachment; filename="noise.pair.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        image, labels = (np.asarray(Image.open(io.BytesIO(archive.read(name)))) for name in ("image.png", "labels.png"))
+        shapes = json.loads(archive.read("labels.geojson"))
+        manifest = json.loads(archive.read("image.png.manifest.json"))
+    assert np.array_equal(image, pixels(workspace, document, record))
+    assert labels.shape == image.shape[:2]
+    cells = document.labels()[0]
+    assert (labels[64::128, 64::128] == cells + 1).all()  # in the middle of each cell
+    names = {feature["properties"]["classification"]["name"] for feature in shapes["features"]}
+    assert names == {document.need_layout().palette.names[index] for index in np.unique(cells)}
+    assert manifest["settings"]["seed"] == record.seed
+    assert list(workspace.config.data_dir.glob(".out-*")) == []
 
 
 def test_what_was_sent_is_removed(

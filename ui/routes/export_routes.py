@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from ..exporting import IMAGES, download_name, export_image, scratch_folder
+from ..exporting import IMAGES, download_name, export_image, export_pair, scratch_folder
 from ..results import find_result
 from ..workspace import Workspace
 from .image_routes import find_document
@@ -29,6 +29,18 @@ def export_routes(workspace: Workspace) -> APIRouter:
             workspace,
             download_name(record.name, ending),
             lambda folder: export_image(workspace, document, record, ending, folder),
+        )
+
+    @router.get("/documents/{document_id}/results/{result_id}/pair.zip")
+    def pair(document_id: str, result_id: str) -> FileResponse:
+        document = find_document(workspace, document_id)
+        record = find_result(document, result_id)
+        if record is None:
+            raise HTTPException(404, "This result is no longer in the document.")
+        return send_made(
+            workspace,
+            download_name(record.name, "pair.zip"),
+            lambda folder: export_pair(workspace, document, record, folder),
         )
 
     return router

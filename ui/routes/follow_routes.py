@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Response
 
 from ..following import start_follow
-from ..virtual import STEPS, draw_rest, look
-from ..wishes import Wish
+from ..slide_tiles import LEVELS
+from ..virtual import draw_rest, look, slide_wish
 from ..workspace import Workspace
 from .image_routes import find_document
 from .static_routes import IMMUTABLE
@@ -32,8 +32,7 @@ def follow_routes(workspace: Workspace) -> APIRouter:
 
     @router.post("/documents/{document_id}/virtual")
     def slide(document_id: str, payload: Payload) -> dict[str, object]:
-        wish = Wish.from_values({**payload, "steps": STEPS, "count": 1})
-        return workspace.slides.get(find_document(workspace, document_id), wish).to_json()
+        return workspace.slides.get(find_document(workspace, document_id), slide_wish(payload)).to_json()
 
     @router.post("/documents/{document_id}/virtual/look")
     def look_at(document_id: str, payload: Payload) -> dict[str, object]:
@@ -45,10 +44,10 @@ def follow_routes(workspace: Workspace) -> APIRouter:
 
     @router.get("/documents/{document_id}/virtual/{version}/{level}/{row}_{col}.jpg")
     def tile(document_id: str, version: str, level: int, row: int, col: int) -> Response:
-        found = workspace.slides.find(find_document(workspace, document_id), version)
-        levels = found.tiles.get((row, col)) if found is not None else None
-        if levels is None or not 0 <= level < len(levels):
+        document = find_document(workspace, document_id)
+        content = workspace.slides.jpeg(document, version, level, (row, col)) if 0 <= level < LEVELS else None
+        if content is None:
             return Response(status_code=204)
-        return Response(levels[level], media_type="image/jpeg", headers=IMMUTABLE)
+        return Response(content, media_type="image/jpeg", headers=IMMUTABLE)
 
     return router

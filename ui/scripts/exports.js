@@ -26,6 +26,7 @@ function entries(panes) {
     entry('export.dzi.zip', 'Deep Zoom', 'Tiles for a page on the web, in one zip'),
     h('button', { type: 'button', role: 'menuitem', 'data-export': 'view', onclick: () => attempt(() => saveView(panes)) }, h('strong', {}, 'This view as PNG'), h('span', {}, 'As on the screen, with scale bar, visibly marked')),
     h('h4', {}, 'Labels, pixel on pixel over the image'),
+    entry('pair.zip', 'Image with labels', 'PNG, label map, GeoJSON and manifest in one zip'),
     entry(`labels.png?ignore_px=${IGNORE_PX}`, 'Label map as PNG', `Swatch of each pixel; ${IGNORE_PX} px beside borders are 255, to be ignored`),
     entry('labels.geojson', 'Labels as GeoJSON', 'Polygons with names and colours; opens in QuPath'),
     h('h4', {}, 'Papers'),
