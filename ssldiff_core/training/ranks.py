@@ -1,7 +1,8 @@
 """One training by several processes, launched by ``torchrun`` or ``accelerate launch``.
 
 Each process draws its own samples; after every step the gradients are averaged, so all hold the same weights. The first
-process alone decides when the budget is spent, writes files and reports.
+process alone decides when the budget is spent, writes files and reports. A recipe's batch is that of one process: with
+several, a step sees as many times more samples, at the same rate of learning. A critic, if there is one, is not shared.
 """
 
 from __future__ import annotations

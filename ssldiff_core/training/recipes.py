@@ -25,6 +25,7 @@ from .denoiser import CachedImage, cache_images, train_denoiser
 from .drift import write_reference
 from .pack import describe, pack_encoder, pack_networks, save_network
 from .patch_encoder import TIMM_ARGS, TIMM_NAME, encode_patches, standardisation, train_patch_encoder
+from .ranks import Ranks, trained_together
 from .sharpen import draw_latents, grids_of, sharpen_decoder
 from .starting_point import start_from
 from .student import train_student
@@ -95,15 +96,15 @@ def main(words: Sequence[str] | None = None) -> int:
         raise SettingsError(
             f"train the stages {arguments.stages}", f"{unknown[0]!r} is none", f"stages: {', '.join(STAGES)}"
         )
-    recipe = Recipe(arguments)
-    if recipe.base is not None:
-        start_from(recipe.base, recipe.work)
-    recipe.run(stages)
+    Recipe(arguments).run(stages)
     return 0
 
 
 class Recipe:
-    """One domain's training: holds the images and paths that the stages share."""
+    """One domain's training: holds the images and paths that the stages share.
+
+    Where several processes were launched together they all train; files are written by the first one.
+    """
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.domain: str = arguments.domain
@@ -112,6 +113,7 @@ class Recipe:
         self.version, self.guidance = arguments.version, arguments.guidance
         self.base = get_model_spec(arguments.base) if arguments.base else None
         self._images: list[TrainingImage] | None = None
+        self._ranks = Ranks()
 
     @property
     def images(self) -> list[TrainingImage]:
@@ -121,15 +123,23 @@ class Recipe:
 
     def run(self, stages: Sequence[str]) -> None:
         """The stages in their order."""
-        for stage in STAGES:
-            if stage in stages:
-                print(f"{self.domain}: {stage}", flush=True)
-                getattr(self, f"run_{stage}")()
+        with trained_together(self.device) as (self._ranks, self.device):
+            if self.base is not None:
+                with self._ranks.one_then_all():
+                    start_from(self.base, self.work)
+            for stage in STAGES:
+                if stage in stages:
+                    if self._ranks.first:
+                        print(f"{self.domain}: {stage}", flush=True)
+                    getattr(self, f"run_{stage}")()
+                    self._ranks.wait()
 
     def run_autoencoder(self) -> None:
         """Trains the autoencoder and prints its PSNR on the test split."""
         folder = self.work / "autoencoder"
         model = train_autoencoder(self.images, folder, minutes=self.minutes or 15, seed=self.seed, device=self.device)
+        if not self._ranks.first:
+            return
         model.save_pretrained(folder / "weights")
         held_out = load_images(self.data, self.domain, "test")
         device = choose_device(self.device)
@@ -143,6 +153,8 @@ class Recipe:
         network = train_patch_encoder(
             self.images, folder, minutes=self.minutes or 20, seed=self.seed, device=self.device
         )
+        if not self._ranks.first:
+            return
         patches = CropSampler(self.images, 128, self.seed + 7).sample(3000)
         mean, deviation = standardisation(encode_patches(network, patches))
         torch.save(network.state_dict(), folder / "weights.pt")
@@ -156,26 +168,29 @@ class Recipe:
             pixel_size_reference_m=REFERENCE_M[self.domain], noise_shift=NOISE_SHIFT[self.domain], seed=self.seed,
             device=self.device, start=self.denoiser() if (self.work / "denoiser" / "weights").exists() else None,
         )  # fmt: skip
-        model.save_pretrained(self.work / "denoiser" / "weights")
+        if self._ranks.first:
+            model.save_pretrained(self.work / "denoiser" / "weights")
 
     def run_sharpen(self) -> None:
         """Draws latents of grids of the training images, where that is not done, and sharpens the decoder on them."""
         folder, denoiser = self.work / "sharpen", self.denoiser()
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "drawn.pickle"
-        if not file.exists():
-            spec = self.spec(self.work, "in training", denoiser)
-            device = choose_device(self.device)
-            dtype = choose_dtype(device)
-            model = assemble(spec, self.autoencoder().to(dtype), denoiser.to(dtype), device, dtype)
-            grids = grids_of(self.images, self.encoder(), self.statistics(), spec.encoder_id, self.seed + 11)
-            file.write_bytes(pickle.dumps(draw_latents(model, grids, DRAWN_CELLS, DRAWN_STEPS)))
+        with self._ranks.one_then_all():
+            if not file.exists():
+                spec = self.spec(self.work, "in training", denoiser)
+                device = choose_device(self.device)
+                dtype = choose_dtype(device)
+                model = assemble(spec, self.autoencoder().to(dtype), denoiser.to(dtype), device, dtype)
+                grids = grids_of(self.images, self.encoder(), self.statistics(), spec.encoder_id, self.seed + 11)
+                file.write_bytes(pickle.dumps(draw_latents(model, grids, DRAWN_CELLS, DRAWN_STEPS)))
         drawn: list[np.ndarray] = pickle.loads(file.read_bytes())
         sharp = sharpen_decoder(
             self.autoencoder(), self.images, drawn, folder, minutes=self.minutes or 25, seed=self.seed,
             device=self.device,
         )  # fmt: skip
-        sharp.save_pretrained(folder / "weights")
+        if self._ranks.first:
+            sharp.save_pretrained(folder / "weights")
 
     def run_student(self) -> None:
         """Trains the student of the denoiser."""
@@ -184,11 +199,15 @@ class Recipe:
             self.denoiser(), self.cached(), self.work / "student", minutes=self.minutes or 25, crop_lat=side,
             batch=2 * batch // 3, seed=self.seed, device=self.device,
         )  # fmt: skip
-        student.save_pretrained(self.work / "student" / "weights")
+        if self._ranks.first:
+            student.save_pretrained(self.work / "student" / "weights")
 
     def run_pack(self) -> None:
         """Writes the model folder."""
-        pack_encoder(self.output, self.domain, self.encoder(), self.statistics(), self.cached(), version=self.version)
+        cached = self.cached()
+        if not self._ranks.first:
+            return
+        pack_encoder(self.output, self.domain, self.encoder(), self.statistics(), cached, version=self.version)
         spec = self.spec(self.output, read_encoder_spec(self.output).id, self.denoiser())
         pack_networks(spec, self.autoencoder(), self.denoiser())
         student = self.work / "student" / "weights"
@@ -231,15 +250,12 @@ class Recipe:
     def cached(self) -> list[CachedImage]:
         """Latents and embeddings of the training images, from the cache where there is one."""
         file = self.work / "cache.pickle"
-        if not file.exists():
-            cached = cache_images(
-                self.images,
-                self.autoencoder(),
-                self.encoder(),
-                self.statistics(),
-                copies=COPIES[self.domain],
-                seed=self.seed + 1,
-            )
-            file.write_bytes(pickle.dumps(cached))
+        with self._ranks.one_then_all():
+            if not file.exists():
+                cached = cache_images(
+                    self.images, self.autoencoder(), self.encoder(), self.statistics(), copies=COPIES[self.domain],
+                    seed=self.seed + 1,
+                )  # fmt: skip
+                file.write_bytes(pickle.dumps(cached))
         loaded: list[CachedImage] = pickle.loads(file.read_bytes())
         return loaded

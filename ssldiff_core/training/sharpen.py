@@ -31,6 +31,7 @@ from ..models.placement import choose_device, training_autocast
 from .autoencoder import to_pixels
 from .data import CropSampler, TrainingImage, dihedral, sample_weights
 from .patch_encoder import encode_patches, patches_on_lattice
+from .ranks import Ranks
 from .run import Budget, TrainingRun
 
 if TYPE_CHECKING:
@@ -199,7 +200,8 @@ def sharpen_decoder(
     chosen = choose_device(device)
     model = model.to(chosen).requires_grad_(False)
     model.decoder.requires_grad_(True)
-    objective = SharpeningObjective(model, CropSampler(images, crop_px, seed), drawn, batch, chosen)
+    sampler = CropSampler(images, crop_px, Ranks().seed(seed))
+    objective = SharpeningObjective(model, sampler, drawn, batch, chosen)
     run = TrainingRun(
         model.decoder, folder, Budget(minutes, lr=lr), device=chosen, optimizer="adamw", ema_decay=0.998,
         extra={"critic": objective.critic.state_dict()},

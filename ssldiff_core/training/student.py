@@ -156,7 +156,7 @@ def train_student(
     run = TrainingRun(
         model, folder, Budget(minutes, lr=lr), device=chosen, optimizer="adamw", ema_decay=0.998, weight_decay=0.0
     )
-    crops = FieldCrops(cached, crop_lat, seed + 1 + run.step, field_noise)
+    crops = FieldCrops(cached, crop_lat, run.ranks.seed(seed + 1 + run.step), field_noise)
     objective = StudentObjective(model, crops, batch, chosen)
     objective.critic.eyes.load_state_dict(denoiser.state_dict())
     run.extra["heads"] = objective.critic.heads.state_dict()
