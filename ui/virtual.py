@@ -102,8 +102,10 @@ class Slides:
 
     def of(self, document: Document, layout: Layout, wish: Wish) -> Slide:
         """The slide of any layout of a document; the held one where it is that."""
-        grid, held = layout.grid(), self._held.get(document.id)
-        facts = (document.model_id, wish.settings.seed, wish.settings.guidance_scale, STEPS)
+        from ssldiff_core.models.catalogue import get_model_spec
+
+        grid, held, spec = layout.grid(), self._held.get(document.id), get_model_spec(document.model_id)
+        facts = (spec.digest, wish.settings.seed, wish.settings.guidance_scale, STEPS, spec.has_student)
         if held is not None and held.facts == facts and held.grid == grid:
             return held
         return Slide(document.id, facts, grid, self._store)
@@ -174,8 +176,8 @@ def _scene(workspace: Workspace, document: Document, slide: Slide, job: Job) -> 
 
     if slide.scene is None:
         workspace.jobs.report(job, phase="loading the model", done=0, total=job.total)
-        _, seed, guidance, steps = slide.facts
-        settings = Settings(seed=seed, guidance_scale=guidance, steps=steps)  # type: ignore[arg-type]
+        _, seed, guidance, steps, student = slide.facts
+        settings = Settings(seed=seed, guidance_scale=guidance, steps=steps, student=student)  # type: ignore[arg-type]
         slide.scene = SyntheticScene(slide.grid, settings, model=workspace.model(document.model_id))
     return slide.scene
 
@@ -265,5 +267,5 @@ def _keep(
         width=width, height=height, origin_l0=geometry.origin_l0, width_l0=geometry.box_l0.width,
         pixel_size_m=geometry.pixel_size_m, model_id=document.model_id, seed=settings.seed, steps=settings.steps,
         guidance_scale=float(settings.guidance_scale or 0.0), edits=len(layout.edits), seconds=round(seconds, 2),
-        created=time.time(),
+        created=time.time(), fast=settings.student,
     )  # fmt: skip
