@@ -7,9 +7,11 @@ the drawing of images.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import multiprocessing
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
@@ -58,13 +60,34 @@ def start_umap(workspace: Workspace, document: Document) -> Job:
 def _umap_work(workspace: Workspace, document: Document, vectors: np.ndarray, digest: str) -> Callable[[Job], None]:
     def work(job: Job) -> None:
         workspace.jobs.report(job, phase="laying out the scatter", done=0, total=0)
-        points = _in_own_process(vectors, job.cancelled)
+        points = workspace.projections.get(vectors, lambda: _in_own_process(vectors, job.cancelled))
         if not np.array_equal(vectors, document.point_vectors()):
             return  # the palette has changed meanwhile
         if document.set_points("umap", fit_square(points), digest):
             workspace.publish_document(document)
 
     return work
+
+
+class Projections:
+    """The points of the vectors laid out last: canvases of one palette all show the same."""
+
+    def __init__(self, kept: int = 32) -> None:
+        self._kept, self._lock = kept, threading.Lock()
+        self._held: OrderedDict[bytes, np.ndarray] = OrderedDict()
+
+    def get(self, vectors: np.ndarray, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """Points (n, 2) of vectors (n, dim), made where they are not known."""
+        key = hashlib.sha256(repr(vectors.shape).encode() + np.ascontiguousarray(vectors).tobytes()).digest()
+        with self._lock:
+            known = self._held.get(key)
+        points = make() if known is None else known
+        with self._lock:
+            self._held[key] = points
+            self._held.move_to_end(key)
+            while len(self._held) > self._kept:
+                self._held.popitem(last=False)
+        return points
 
 
 def _in_own_process(vectors: np.ndarray, cancelled: Callable[[], bool]) -> np.ndarray:

@@ -10,7 +10,6 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -19,9 +18,8 @@ from ssldiff_core.errors import SceneError
 from ssldiff_core.geometry import Box
 
 from .library import SceneEntry
-
-if TYPE_CHECKING:
-    from ssldiff_core.scenes import Scene
+from .once import Once
+from .open_scenes import OpenScenes
 
 TILE_PX = 256
 
@@ -63,53 +61,26 @@ class ByteCache:
         self._budget, self._held = budget_bytes, 0
         self._lock = threading.Lock()
         self._items: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._making: Once[Hashable, bytes] = Once()
 
     def get(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
-        """The bytes of a key, made (outside the lock) where they are not held."""
+        """The bytes of a key, made where they are not held: once, however many ask. Nobody waits for another key."""
+        known = self._look_up(key)
+        return self._making.get(key, lambda: self._look_up(key) or self._keep(key, make())) if known is None else known
+
+    def _look_up(self, key: Hashable) -> bytes | None:
         with self._lock:
             if key in self._items:
                 self._items.move_to_end(key)
-                return self._items[key]
-        value = make()
+            return self._items.get(key)
+
+    def _keep(self, key: Hashable, value: bytes) -> bytes:
         with self._lock:
-            if key not in self._items:
-                self._items[key] = value
-                self._held += len(value)
+            self._items[key] = value
+            self._held += len(value)
             while self._held > self._budget and len(self._items) > 1:
                 self._held -= len(self._items.popitem(last=False)[1])
         return value
-
-
-class OpenScenes:
-    """Open scene files, each with a lock of its own, at most ``capacity`` at a time."""
-
-    def __init__(self, capacity: int = 12) -> None:
-        self._capacity = capacity
-        self._lock = threading.Lock()
-        self._open: OrderedDict[tuple[str, str], tuple[Scene, threading.Lock]] = OrderedDict()
-
-    def read(self, entry: SceneEntry, use: Callable[[Scene], np.ndarray]) -> np.ndarray:
-        """Hand the open scene to ``use``, alone."""
-        scene, lock = self._get(entry)
-        with lock:
-            return use(scene)
-
-    def get(self, entry: SceneEntry) -> Scene:
-        """The open scene, for its metadata (pixels: ``read``)."""
-        return self._get(entry)[0]
-
-    def _get(self, entry: SceneEntry) -> tuple[Scene, threading.Lock]:
-        from ssldiff_core.scenes import open_scene
-
-        key = (entry.id, entry.version)
-        with self._lock:
-            if key not in self._open:
-                self._open[key] = (open_scene(entry.path), threading.Lock())
-            self._open.move_to_end(key)
-            # a scene pushed out is closed when its last reader lets go of it
-            while len(self._open) > self._capacity:
-                self._open.popitem(last=False)
-            return self._open[key]
 
 
 class TileServer:
@@ -123,13 +94,16 @@ class TileServer:
         def make() -> bytes:
             box, size_px = tile_box(self.scenes.get(entry).size_l0, z, x, y)
             quality = 93 if entry.origin == "result" else 86
-            return encode_jpeg(self.scenes.read(entry, lambda scene: scene.read(box, size_px=size_px)), quality)
+            return encode_jpeg(self.scenes.read_small(entry, box, size_px), quality)
 
         return self._cache.get(("tile", entry.id, entry.version, z, x, y), make)
 
     def thumbnail(self, entry: SceneEntry, max_px: int = 320) -> bytes:
         def make() -> bytes:
-            return encode_jpeg(self.scenes.read(entry, lambda scene: scene.thumbnail(max_px)))
+            width, height = self.scenes.get(entry).size_l0
+            scale = min(1.0, max_px / max(width, height))
+            size_px = (max(1, round(width * scale)), max(1, round(height * scale)))
+            return encode_jpeg(self.scenes.read_small(entry, Box(0, 0, width, height), size_px))
 
         return self._cache.get(("thumbnail", entry.id, entry.version, max_px), make)
 

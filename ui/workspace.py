@@ -16,11 +16,13 @@ from .following import Followers
 from .jobs import Job, JobQueue
 from .library import SceneLibrary
 from .metrics import Metrics
+from .open_scenes import OpenScenes
 from .palette_store import PaletteStore
 from .previewing import SwatchPreviews
+from .projecting import Projections
 from .runs import KeptRuns
 from .slide_tiles import SlideTiles
-from .tiles import OpenScenes, TileServer
+from .tiles import TileServer
 from .virtual import Slides
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class Workspace:
         self.runs = KeptRuns(config.data_dir / "documents")
         self.palettes = PaletteStore(config.data_dir / "palettes")
         self.clipboard, self.previews = Clipboard(), SwatchPreviews()
-        self.annotations = ReadAnnotations()
+        self.annotations, self.projections = ReadAnnotations(), Projections()
         self.events, self.metrics = Events(), Metrics()
         self.jobs = JobQueue(config.data_dir / "jobs", self._job_changed)
         self._loading = threading.Lock()
