@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 MAX_CELLS = 128 * 128
+GROUNDS = ("glass", "green field")
+"""Swatches that an empty canvas is full of, where the palette has one: what lies where nothing is."""
 
 
 def open_scene(workspace: Workspace, scene_id: str) -> Document:
@@ -79,7 +81,8 @@ def empty_canvas(workspace: Workspace, model_id: str, rows: int, cols: int) -> D
     palette = Palette.load(path)
     document = workspace.documents.create()
     document.rename(f"{spec.id.capitalize()} canvas")
-    layout = empty_layout(rows, cols, palette, swatch=palette.swatches[0].id, cell_px=spec.cell_px)
+    ground = next((swatch for swatch in palette.swatches if swatch.name in GROUNDS), palette.swatches[0])
+    layout = empty_layout(rows, cols, palette, swatch=ground.id, cell_px=spec.cell_px)
     document.set_layout(replace(layout, base=layout.grid(), edits=()), spec.id)
     finish_layout(workspace, document)
     return document

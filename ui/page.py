@@ -100,8 +100,8 @@ def _generate_panel() -> tuple[list[gr.Component], gr.Button]:
             engine = gr.Dropdown(ENGINES, value="", label="Engine", info=SETTING_NOTES["engine"], elem_id="sd-engine")
             components.appearance()
         wish = gr.Textbox("", visible=False, label="Wish")
-        button = gr.Button("Draw it", variant="primary", elem_id="sd-generate")
         components.progress()
+        button = gr.Button("Draw it", variant="primary", elem_id="sd-generate")
     return [seed, steps, guidance, engine, strength, wish], button
 
 
@@ -113,9 +113,9 @@ def _connect(
         known = workspace.documents.get(identity or "") is not None
         return _tell(document=identity) if known else _tell()
 
-    def remember(event: gr.EventData) -> tuple[str, float]:
+    def remember(event: gr.EventData) -> tuple[str, int, float, int]:
         identity = str(event._data["document"])
-        return identity, default_guidance(workspace, identity)
+        return identity, 0, default_guidance(workspace, identity), 100  # another document begins anew
 
     def generate(
         identity: str | None, seed: float | None, steps: float, guidance_scale: float, engine: str = "",
@@ -140,7 +140,9 @@ def _connect(
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False}
     page.load(reopen, document_id, viewer, api_visibility="private", **quiet)
-    viewer.opened(remember, None, [document_id, settings[2]], api_visibility="private", **quiet)
+    viewer.opened(
+        remember, None, [document_id, settings[0], settings[2], settings[4]], api_visibility="private", **quiet
+    )
     viewer.reused(reuse, None, [*settings[:3], settings[4]], api_visibility="private", **quiet)
     page.load(None, settings[:5], None, js=TELL_SETTINGS)
     for field in settings[:5]:

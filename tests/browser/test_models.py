@@ -28,7 +28,7 @@ def test_the_catalogue_opens_beside_the_model_menu_and_says_how_to_get_a_model(l
     assert command.inner_text().startswith("ssldiff convert StonyBrook-CVLab/PixCell-1024 -o")
     look.page.keyboard.press("Escape")
     look.page.wait_for_selector(".sd-models", state="detached")
-    look.page.wait_for_function("document.activeElement.className === 'sd-models-button'")
+    look.page.wait_for_function("document.activeElement.classList.contains('sd-models-button')")
 
 
 @pytest.mark.parametrize(("size", "scheme"), [((1366, 768), "light"), ((1920, 1080), "dark")])

@@ -87,7 +87,7 @@ def test_generate_without_a_grid_says_what_to_do(look: Look) -> None:
     look.page.wait_for_selector("#sd-read")
     button = look.page.wait_for_selector("#sd-generate[disabled][title]")
     assert "Read a region first" in button.get_attribute("title")
-    assert "read it" in look.page.inner_text("#sd-panel-explore [aria-current='step']")
+    assert "Read a region" in look.page.inner_text("#sd-panel-explore [aria-current='step']")
 
 
 def test_swatches_are_renamed_and_the_help_sheet_opens(look: Look) -> None:

@@ -23,5 +23,5 @@ def appearance() -> gr.HTML:
 
 
 def progress() -> gr.HTML:
-    """Progress, time left and Cancel, below the Generate button."""
+    """Progress, time left and Cancel, above the button that draws, which stays where it is."""
     return shell('<div class="sd-progress-host"></div>', "results", "progress", function="mountProgressIn")

@@ -1,10 +1,11 @@
 // The panel of the tab Describe: a sentence, what it may be laid out on, and what is said of it. The layouts are in layouts.js.
 
-import { ask, emit, grid, on, ServerError, state } from './store.js';
+import { ask, emit, grid, on, scene, ServerError, startIsOpen as onStart, state } from './store.js';
 import { activeJob, cancelJob, showDocument } from './live.js';
 import { deselect, describeSelection, pairs, selectedCells } from './selection.js';
 import { layoutCards } from './layouts.js';
 import { modelsButton } from './models.js';
+import { readRegion } from './region.js';
 import { formatSeconds, h } from './format.js';
 
 const SHIFT_ENTER = (event) => event.key === 'Enter' && !event.shiftKey && !event.ctrlKey && !event.metaKey && !event.isComposing;
@@ -21,7 +22,7 @@ export function mount(element) {
   parts = { ...fields(), ...answers() };
   parts.fold = h('details', { open: true }, h('summary', {}, 'Examples'), parts.examples);
   parts.submit = h('button.sd-primary', { type: 'button', id: 'sd-lay-out', onclick: () => layOut() }, 'Lay it out');
-  parts.form = h('div.sd-describe-form', {}, parts.text, parts.message, parts.notes, parts.fold, parts.where, parts.canvas,
+  parts.form = h('div.sd-describe-form', {}, parts.text, parts.message, parts.notes, parts.fold, parts.unread, parts.where, parts.canvas,
     h('details', {}, h('summary', {}, 'More'), h('label.sd-field', {}, h('span', {}, 'Leave out'), parts.negative), h('label.sd-field', {}, h('span', {}, 'Layouts to choose from'), parts.count)),
     parts.keep, parts.submit, parts.progress);
   host.append(h('h2', {}, 'Describe'), parts.none, parts.form, cards.element);
@@ -32,7 +33,7 @@ export function mount(element) {
   });
   on('palette', () => cards.load());
   on('jobs', (job) => job?.kind === 'describe' && follow(job));
-  for (const name of ['library', 'start-opened', 'start-closed', 'marks', 'document', 'tab', 'jobs']) on(name, show);
+  for (const name of ['library', 'start-opened', 'start-closed', 'marks', 'document', 'tab', 'jobs', 'region']) on(name, show);
   on('layouts', (layout) => showNotes(layout));
   show();
 }
@@ -64,6 +65,7 @@ function answers() {
   return {
     bar, progressText: text,
     keep: h('p.sd-keep', { hidden: true }),
+    unread: h('div.sd-unread', { hidden: true }),
     message: h('p.sd-describe-message', { id: 'sd-describe-message', role: 'alert', hidden: true }),
     notes: h('ul.sd-notes', { hidden: true, 'aria-label': 'What to know of this sentence' }),
     none: h('p.sd-empty', { id: 'sd-no-prior', hidden: true }),
@@ -73,7 +75,6 @@ function answers() {
 
 const readers = () => state.models.filter((model) => model.sentences?.length);
 const ownReads = () => readers().some((model) => model.id === state.document?.model_id);
-const onStart = () => !document.querySelector('.sd-start')?.hidden;
 
 /** Whether the sentence begins a document of its own. */
 const begins = () => !grid() || onStart() || fresh || !ownReads();
@@ -98,12 +99,28 @@ function show() {
   parts.where.hidden = !grid() || onStart() || !ownReads();
   for (const button of parts.where.children) button.setAttribute('aria-checked', String(button.dataset.fresh === String(fresh)));
   parts.canvas.hidden = !begins();
+  showUnread();
   showExamples();
   showKept();
   const job = activeJob('describe');
   parts.submit.hidden = Boolean(job);
   parts.submit.disabled = asking;
   parts.submit.textContent = asking ? 'Reading the sentence …' : keeping().length ? 'Fill the rest' : cards.has(parts.text.value.trim()) && !begins() ? 'Lay out others' : 'Lay it out';
+}
+
+/** A scene that was not read has no layout to lay out anew: how it gets one, and what a sentence does until then. */
+function showUnread() {
+  parts.unread.hidden = !scene() || Boolean(grid()) || onStart();
+  if (parts.unread.hidden) return;
+  const { rows, cols } = state.region ?? {};
+  const busy = Boolean(activeJob('encode'));
+  const way = !scene().pixel_size_m ? 'Say above the reference how large a pixel is; then a region of it can be read and laid out.'
+    : busy ? 'The region is being read …' : 'No region of this scene has been read. A sentence lays out the marked region when it is read; until then it begins a canvas of its own.';
+  const key = `${way} ${rows} ${cols}`;
+  if (parts.unread.dataset.key === key) return;
+  parts.unread.dataset.key = key;
+  const button = scene().pixel_size_m && state.region && !busy ? h('button', { type: 'button', id: 'sd-read-to-describe', onclick: readRegion }, `Read ${rows} × ${cols} cells`) : null;
+  parts.unread.replaceChildren(...[h('p', {}, way), button].filter(Boolean));
 }
 
 function showExamples() {

@@ -16,7 +16,7 @@ export function mountGallery(host, header) {
   const rest = h('button', { type: 'button', id: 'sd-discard-rest', onclick: discardRest }, 'Discard the rest');
   const cards = h('div.sd-cards-grid', { role: 'list' });
   const box = h('section.sd-gallery', { 'aria-label': 'Images to choose from', hidden: true },
-    h('header', {}, title, h('span.sd-spring'), rest, h('button', { type: 'button', id: 'sd-close-gallery', onclick: () => open(null) }, 'Close')), cards);
+    h('header', {}, title, h('span.sd-hint-text', {}, 'Click one to go on with it'), h('span.sd-spring'), rest, h('button', { type: 'button', id: 'sd-close-gallery', onclick: () => open(null) }, 'Close')), cards);
   host.append(box);
   const button = h('button.sd-icon', { type: 'button', id: 'sd-gallery', title: 'All images side by side', 'aria-label': 'All images side by side', html: icon('tiles', 16), onclick: () => open(batch === null ? '' : null) });
   header.querySelector('.sd-spring').after(button);
@@ -76,7 +76,7 @@ function card(record) {
       h('button.sd-icon', { type: 'button', title: 'Discard', 'aria-label': `Discard image ${number}`, html: icon('trash', 16), onclick: () => attempt(() => ask(`${base(record)}/delete`, {})) })));
 }
 
-const placeholder = (now) => h(`div.sd-candidate${now ? '.sd-candidate-drawing' : ''}`, { role: 'listitem' }, h('div.sd-thumb', {}, now ? h('img', { alt: 'being drawn' }) : h('span', {}, 'waits')), h('div.sd-candidate-bar', {}, h('span', {}, now ? 'drawing …' : 'waiting')));
+const placeholder = (now) => h(`div.sd-candidate${now ? '.sd-candidate-drawing' : ''}`, { role: 'listitem' }, h('div.sd-thumb', {}, now ? h('img', { alt: 'being drawn' }) : null), h('div.sd-candidate-bar', {}, h('span', {}, now ? 'drawing …' : 'waiting')));
 const base = (record) => `documents/${state.document.id}/results/${record.id}`;
 
 async function pick(record) {

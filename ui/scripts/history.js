@@ -3,7 +3,7 @@
 import { ask, attempt, currentResult, emit, notify, on, state, url } from './store.js';
 import { formatAge, formatLength, formatSeconds, h, whole } from './format.js';
 import { confirmFirst } from './ask.js';
-import { settingsNow } from './draw.js';
+import { setFast, settingsNow } from './draw.js';
 import { menu } from './menu.js';
 
 export function showStrip(strip) {
@@ -18,14 +18,18 @@ export function showStrip(strip) {
 
 function film(record, index) {
   const selected = record.id === state.resultId;
-  const settings = `seed ${record.seed}, ${record.steps} steps, guidance ${record.guidance_scale}, ${record.edits} edit${record.edits === 1 ? '' : 's'}`;
+  const near = record.strength < 1 ? closenessOf(record.strength) : '';
+  const settings = `seed ${record.seed}, ${near ? `${near} to the reference, ` : ''}${record.steps} steps, guidance ${record.guidance_scale}, ${record.edits} edit${record.edits === 1 ? '' : 's'}`;
   return h(`div.sd-film${record.mark === 'marked' ? '.sd-marked' : ''}`, {}, h('button.sd-thumb', {
     type: 'button', role: 'option', 'aria-selected': String(selected), title: `Result ${index + 1}: ${settings}`, 'aria-label': `Result ${index + 1}: ${settings}`,
     onclick: () => goTo(record.id),
     onkeydown: (event) => step(event, index),
   }, h('img', { src: url(`thumbnails/${record.scene_id}/${record.scene_version}.jpg`), alt: '', loading: 'lazy' }), h('span', {}, String(index + 1))),
-  h('small', { 'aria-hidden': 'true' }, `${record.mark === 'marked' ? '★ ' : ''}seed ${record.seed}`));
+  h('small', { 'aria-hidden': 'true' }, `${record.mark === 'marked' ? '★ ' : ''}seed ${record.seed}`), near ? h('small', { 'aria-hidden': 'true' }, near) : null);
 }
+
+/** The closest of the presets, as a word. */
+const closenessOf = (strength) => (strength > 0.57 ? 'loose' : 'near');
 
 /** Show a result, and bring back the layout that it was drawn from: one step of undo. */
 export async function goTo(id) {
@@ -71,16 +75,19 @@ function entries() {
   const record = currentResult();
   const facts = [
     ['Model', record.model_id], ['Seed', record.seed], ['Steps', record.steps], ['Guidance', record.guidance_scale],
-    ['Engine', record.engine], ...(record.strength < 1 ? [['Variation strength', `${Math.round(100 * record.strength)} %`]] : []), ['Edits', record.edits], ['Size', `${whole(record.width)} × ${whole(record.height)} px`], ['Pixel size', formatLength(record.pixel_size_m)],
+    ['Drawn by', record.fast ? 'the fast network' : 'the model'], ['Engine', record.engine], ...(record.strength < 1 ? [['Variation strength', `${Math.round(100 * record.strength)} %`]] : []), ['Edits', record.edits], ['Size', `${whole(record.width)} × ${whole(record.height)} px`], ['Pixel size', formatLength(record.pixel_size_m)],
     ['Drawn in', formatSeconds(record.seconds)], ['Made', formatAge(record.created)],
   ];
   return [
     h('dl.sd-settings', {}, ...facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, String(value))])),
     h('button', { type: 'button', role: 'menuitem', 'data-action': 'reuse', onclick: () => {
-      reuse({ seed: record.seed, steps: record.steps, guidance_scale: record.guidance_scale, strength: record.strength });
-      notify('Seed, steps and guidance of this result are set for the next image.', 'info');
+      const own = record.fast ? {} : { steps: record.steps, guidance_scale: record.guidance_scale }; // a student has its own
+      const { steps, guidance } = settingsNow();
+      reuse({ steps, guidance_scale: guidance, ...own, seed: record.seed, strength: record.strength });
+      setFast(Boolean(record.fast));
+      notify('Seed, speed, steps and guidance of this result are set for the next image.', 'info');
     } }, h('strong', {}, 'Use these settings'), h('span', {}, 'For the next image')),
-    record.steps < settingsNow().steps || record.steps < 20 ? h('button', { type: 'button', role: 'menuitem', 'data-action': 'finish', onclick: () => attempt(() => ask(`documents/${state.document.id}/results/${record.id}/finish`, { steps: Math.max(20, settingsNow().steps) })) }, h('strong', {}, `Finish in ${Math.max(20, settingsNow().steps)} steps`), h('span', {}, 'The same picture in full quality')) : null,
+    record.steps < settingsNow().steps || record.steps < 20 ? h('button', { type: 'button', role: 'menuitem', 'data-action': 'finish', onclick: () => attempt(() => ask(`documents/${state.document.id}/results/${record.id}/finish`, { steps: Math.max(20, settingsNow().steps) })) }, h('strong', {}, `Finish in ${Math.max(20, settingsNow().steps)} steps`), h('span', {}, record.fast ? 'The same seed, by the model itself' : 'The same picture in full quality')) : null,
     h('button', { type: 'button', role: 'menuitem', 'data-action': 'delete-result', onclick: () => remove(record) }, h('strong', {}, 'Delete this result …'), h('span', {}, 'The layout stays')),
   ].filter(Boolean);
 }

@@ -1,6 +1,6 @@
 // Keyboard: one table for what keys do and for the help sheet.
 
-import { BRUSHES, emit, grid, scene, selectSwatch, setTool, state } from './store.js';
+import { BRUSHES, emit, grid, scene, selectSwatch, setTool, startIsOpen, state } from './store.js';
 import { activeJob, cancelJob } from './live.js';
 import { abandonStroke, setSpace } from './gestures.js';
 import { redoEdit, toggleOverlay, undoEdit } from './painter.js';
@@ -34,7 +34,7 @@ function press(event) {
   }
   if (event.altKey) return false;
   if (key === '?') return toggleHelp(), true;
-  if (!state.document) return false;
+  if (!state.document || startIsOpen()) return false;
   return pressOnDocument(event, key);
 }
 

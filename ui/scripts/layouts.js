@@ -1,4 +1,4 @@
-// Layouts that a sentence gave: coloured cells with names, newest first. A click takes one into the document.
+// Layouts that a sentence gave: coloured cells with names, those of the newest sentence first. A click takes one into the document.
 
 import { ask, attempt, emit, grid, state, swatches } from './store.js';
 import { decode, h, rgb } from './format.js';
@@ -17,7 +17,7 @@ export function layoutCards({ more }) {
   const show = () => {
     hint.hidden = !layouts.length;
     const key = JSON.stringify([state.document?.id, layouts.map((one) => one.key), swatches().map((swatch) => [swatch.name, swatch.colour])]);
-    if (key !== shown) list.replaceChildren(...layouts.toReversed().map((one) => card(one, more)));
+    if (key !== shown) list.replaceChildren(...newestFirst(layouts).map((one) => card(one, more)));
     shown = key;
     for (const element of list.children) element.querySelector('.sd-layout').setAttribute('aria-checked', String(element.dataset.digest === grid()?.digest));
   };
@@ -45,6 +45,12 @@ export function layoutCards({ more }) {
       if (job.done) load();
     },
   };
+}
+
+/** Those of one wish in the order in which they came, so that none is pushed away. */
+function newestFirst(layouts) {
+  const batches = [...new Set(layouts.map((one) => one.batch))].reverse();
+  return batches.flatMap((batch) => layouts.filter((one) => one.batch === batch));
 }
 
 function card(layout, more) {

@@ -39,17 +39,24 @@ export async function openDocument(id) {
 export function showDocument(body) {
   close();
   Object.assign(state, { document: null, layout: null, resultId: null, region: null, swatch: 0, view: 'both', model: null, pixelSize: null });
+  Object.assign(state.overlay, { reference: true, result: false });
   state.jobs.clear();
   for (const job of body.jobs ?? []) state.jobs.set(job.id, job);
   state.tool = body.grid ? (body.scene && !body.layout?.edits ? 'pan' : 'brush') : 'region';
   state.view = body.scene ? 'both' : 'result';
   receiveDocument(body, true);
-  emit('tool');
-  emit('jobs');
+  state.swatch = firstSwatch();
+  for (const name of ['selection', 'tool', 'view', 'jobs']) emit(name);
   window.ssldiffDocument = body.id; // read by the Generate button
   history.replaceState(null, '', `#document=${body.id}`);
   onOpened(body.id);
   connect();
+}
+
+/** A canvas that is all of one swatch is painted on with another: the first stroke is to be seen. */
+function firstSwatch() {
+  const labels = state.layout?.labels;
+  return labels?.every((label) => label === 0) && swatches().length > 1 ? 1 : 0;
 }
 
 /** Send one edit; the promise ends when the server has it. The layout comes back as news. */

@@ -4,8 +4,12 @@ import { ask, attempt } from './store.js';
 import { h } from './format.js';
 import { icon } from './icons.js';
 
-/** A button that opens the catalogue; it stands beside a choice of models. */
-export const modelsButton = () => h('button.sd-models-button', { type: 'button', 'aria-haspopup': 'dialog', title: 'All models and patch encoders: pixel sizes, licences, how to get them', onclick: (event) => showModels(event.currentTarget) }, 'Models…');
+const TITLE = 'All models and patch encoders: pixel sizes, licences, how to get them';
+
+/** A button that opens the catalogue; it stands beside a choice of models. A small one is a sign without words. */
+export const modelsButton = ({ small = false } = {}) => h(`button.sd-models-button${small ? '.sd-icon' : ''}`, {
+  type: 'button', 'aria-haspopup': 'dialog', title: TITLE, onclick: (event) => showModels(event.currentTarget), ...(small ? { 'aria-label': 'Models and patch encoders', html: icon('info', 16) } : {}),
+}, ...(small ? [] : ['Models…']));
 
 let opening = false;
 

@@ -3,7 +3,7 @@
 import { BRUSHES, ask, attempt, emit, grid, on, scene, state, swatches, isFree } from './store.js';
 import { formatArea, h, whole } from './format.js';
 import { icon } from './icons.js';
-import { regionModel, regionPixelSize, setRegion, suggestRegion } from './region.js';
+import { readRegion, regionModel, regionPixelSize, setRegion, suggestRegion } from './region.js';
 import { sizeChoice, tooFew } from './sizes.js';
 import { activeJob } from './live.js';
 import { modelsButton } from './models.js';
@@ -70,7 +70,7 @@ function regionOptions() {
       state.pixelSize = null;
       setRegion(suggestRegion());
     }),
-    modelsButton(),
+    modelsButton({ small: true }),
     sizeChoice(),
     h('span.sd-readout', { id: 'sd-readout' }, region ? readout(region, model, size) : 'Drag on the reference to pick a region.'),
     region && tooFew(region) ? h('span.sd-warn', { id: 'sd-too-few', title: 'Under 4 × 4 cells there is little to compose with' }, '⚠ Under 4 × 4 cells') : null,
@@ -82,14 +82,6 @@ function regionOptions() {
 function readout({ rows, cols }, { cell_px: cell }, size) {
   const [width, height] = [cols * cell, rows * cell];
   return `${rows} × ${cols} cells · ${whole(width)} × ${whole(height)} px · ${formatArea(width * size, height * size)}`;
-}
-
-function readRegion() {
-  const { x, y, rows, cols } = state.region;
-  const cell = regionModel().cell_px * regionPixelSize() / scene().pixel_size_m;
-  if (state.layout?.edits && !window.confirm('Reading a new region starts a new layout; what you painted on the old one is left behind. Go on?')) return undefined;
-  const region = [x, y, cols * cell + 0.005 * cell, rows * cell + 0.005 * cell];
-  return attempt(() => ask(`documents/${state.document.id}/encode`, { region, model: regionModel().id, pixel_size_m: regionPixelSize() }));
 }
 
 function brushOptions() {
@@ -131,7 +123,7 @@ let edgeShown = null; // shows again what the edge is
 function edgeChoice() {
   const group = segments('Edge', [
     [false, 'Cells', 'Whole cells, which fade into their neighbours'],
-    [true, 'True', 'The outline stays where it is drawn, through cells'],
+    [true, 'Outline', 'The outline stays where it is drawn, through cells'],
   ], isFree(), (free) => {
     state.free = free;
     emit('brush');

@@ -1,6 +1,6 @@
 // The tool strip: one tool in hand at a time, undo and redo, the overlay.
 
-import { emit, grid, on, scene, setTool, state } from './store.js';
+import { emit, grid, on, scene, setTool, startIsOpen, state } from './store.js';
 import { sendEdit } from './live.js';
 import { h } from './format.js';
 import { icon } from './icons.js';
@@ -45,15 +45,15 @@ export function mount(element) {
   const show = () => {
     for (const [tool, button] of buttons) {
       button.setAttribute('aria-pressed', String(tool === (spaceHeld() ? 'pan' : state.tool)));
-      button.disabled = !state.document || (needsGrid(tool) && !grid()) || (tool === 'region' && !scene());
+      button.disabled = !state.document || startIsOpen() || (needsGrid(tool) && !grid()) || (tool === 'region' && !scene());
     }
     buttons.get('lasso').classList.toggle('sd-badge', Boolean(describeSelection()));
-    undo.disabled = !grid() || !state.layout?.can_undo;
-    redo.disabled = !grid() || !state.layout?.can_redo;
+    undo.disabled = startIsOpen() || !grid() || !state.layout?.can_undo;
+    redo.disabled = startIsOpen() || !grid() || !state.layout?.can_redo;
     overlay.disabled = !grid();
     overlay.setAttribute('aria-pressed', String(state.overlay.reference || state.overlay.result));
   };
-  for (const name of ['document', 'layout', 'tool', 'view', 'marks']) on(name, show);
+  for (const name of ['document', 'layout', 'tool', 'view', 'marks', 'start-opened', 'start-closed']) on(name, show);
   show();
 }
 

@@ -40,6 +40,16 @@ export function mountQuantity(name, host, ui) {
 /** The coloured cells of a pane, one pixel each; null where it shows clusters. */
 export const quantityRaster = (name) => panes.get(name)?.raster ?? null;
 
+/** Which quantity lies over a pane: `cluster` is the grid itself. */
+export const quantityShown = (name) => panes.get(name)?.kind ?? 'cluster';
+
+/** Lay a quantity over a pane; `cluster` takes it away, and from the result the grid with it. */
+export function showQuantity(name, kind) {
+  choose(name, kind, kind !== 'cluster');
+  if (kind === 'cluster' && name === 'result') state.overlay.result = false;
+  emit('view');
+}
+
 function choose(name, kind, show = true) {
   const pane = panes.get(name);
   Object.assign(pane, { kind, key: '', data: null, raster: null });

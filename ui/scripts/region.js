@@ -1,6 +1,6 @@
 // Picking a region of whole cells on the reference: drag a new one, move it, or pull a corner.
 
-import { emit, on, scene, state } from './store.js';
+import { ask, attempt, emit, on, scene, state } from './store.js';
 
 export const MAX_CELLS = 128 * 128;
 
@@ -50,6 +50,15 @@ function settle(region, cell) {
   const x = Math.max(0, Math.min(Math.round(region.x), Math.floor(width - cols * cell + 0.01 * cell)));
   const y = Math.max(0, Math.min(Math.round(region.y), Math.floor(height - rows * cell + 0.01 * cell)));
   return { x, y, rows, cols };
+}
+
+/** Read the picked region into a grid of cells. */
+export function readRegion() {
+  const { x, y, rows, cols } = state.region;
+  const cell = regionCell();
+  if (state.layout?.edits && !window.confirm('Reading a new region starts a new layout; what you painted on the old one is left behind. Go on?')) return undefined;
+  const region = [x, y, cols * cell + 0.005 * cell, rows * cell + 0.005 * cell];
+  return attempt(() => ask(`documents/${state.document.id}/encode`, { region, model: regionModel().id, pixel_size_m: regionPixelSize() }));
 }
 
 export function setRegion(region) {

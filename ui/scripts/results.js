@@ -18,7 +18,8 @@ export function mountResults(header, strip, panes) {
   const show = () => {
     const record = currentResult();
     const how = record?.changed_cells ? ` · ${record.changed_cells} cell${record.changed_cells === 1 ? '' : 's'} drawn again` : '';
-    facts.textContent = record ? `seed ${record.seed} · ${record.steps} steps${how} · ${formatSeconds(record.seconds)}` : '';
+    facts.textContent = record ? `seed ${record.seed}${how || ` · ${record.steps} steps`}` : '';
+    facts.title = record ? `seed ${record.seed} · ${record.steps} steps${how} · drawn in ${formatSeconds(record.seconds)}` : '';
     menu.element.hidden = !record;
     showStrip(strip);
   };
@@ -27,7 +28,7 @@ export function mountResults(header, strip, panes) {
   on('jobs', () => showStrip(strip));
 }
 
-/** The part of the Generate panel below its button: progress while it runs. */
+/** The part of the Generate panel above its button, which stays where it is: progress while it runs. */
 function mountProgress(host) {
   const bar = h('progress', { max: '1', 'aria-label': 'Progress of the generation' });
   const text = h('span.sd-progress-text', { 'aria-live': 'polite' });
@@ -48,13 +49,14 @@ function mountProgress(host) {
     const eta = job.eta_s ? ` · ${formatSeconds(job.eta_s)} left` : '';
     text.textContent = job.state === 'queued'
       ? job.before ? `Waiting for ${job.before} job${job.before > 1 ? 's' : ''} before it` : 'Starting …'
-      : `${job.phase[0]?.toUpperCase() ?? ''}${job.phase.slice(1)} · ${progressOf(job)}${eta}`;
+      : `${progressOf(job)}${eta}`;
   });
 }
 
 function progressOf(job) {
-  if (job.parts < 2) return `step ${job.done} of ${job.total}`;
-  return `image ${job.part + 1} of ${job.parts}`;
+  if (job.parts > 1) return `Image ${job.part + 1} of ${job.parts}`;
+  if (job.phase !== 'drawing') return `${job.phase[0]?.toUpperCase() ?? ''}${job.phase.slice(1)} …`;
+  return `Step ${job.done} of ${job.total}`;
 }
 
 export function mountProgressIn(element) {

@@ -25,7 +25,7 @@ export function mountStatus(host, scales, panes) {
     const [width, height] = facts ? [facts.cols * facts.cell_px, facts.rows * facts.cell_px] : [0, 0];
     size.textContent = facts
       ? `Grid ${facts.rows} × ${facts.cols} cells · ${whole(width)} × ${whole(height)} px · ${formatArea(width * facts.pixel_size_m, height * facts.pixel_size_m)}` : '';
-    const notes = [...(scene()?.warnings ?? []), ...(facts?.note ? [facts.note] : [])];
+    const notes = [...(scene()?.warnings ?? []), ...(facts?.note && !facts.asks ? [facts.note] : [])]; // what is asked stands in its own row
     warnings.textContent = notes.length ? `⚠ ${notes[0]}${notes.length > 1 ? ` (+${notes.length - 1})` : ''}` : '';
     warnings.title = notes.join('\n');
   });

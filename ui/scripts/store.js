@@ -95,6 +95,9 @@ export const BRUSHES = [0.25, 0.5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 /** Whether brush and eraser paint round strokes with borders of their own, finer than cells. */
 export const isFree = () => state.free || state.brush < 1;
 
+/** Whether the start page lies over the document. */
+export const startIsOpen = () => !document.querySelector('.sd-start')?.hidden;
+
 export const grid = () => state.document?.grid ?? null;
 export const swatches = () => state.document?.palette?.swatches ?? [];
 export const scene = () => state.document?.scene ?? null;

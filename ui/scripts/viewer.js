@@ -139,7 +139,7 @@ function listen(stage) {
   on('look-at', (box) => reference.fit(box));
   on('zoom', (factor) => (state.view === 'result' ? result : reference).zoomBy(factor));
   on('notice', (notice) => showNotice(stage.notices, notice));
-  for (const name of ['document', 'jobs', 'result']) on(name, () => showHint(stage));
+  for (const name of ['document', 'jobs', 'result', 'layout']) on(name, () => showHint(stage));
 }
 
 let shownScene = null;
@@ -238,8 +238,8 @@ function busy(host, job, title) {
 
 function showHint(stage) {
   const text = !grid()
-    ? activeJob('encode') ? '' : 'Pick a region on the reference and read it. Its layout appears here.'
-    : currentResult() || activeJob('generate') || isVirtual() ? '' : 'This is the layout. Paint on it, or draw it.';
+    ? activeJob('encode') ? '' : 'The region that is read from the reference appears here as a layout.'
+    : currentResult() || activeJob('generate') || isVirtual() || state.layout?.edits ? '' : 'This is the layout. Paint on it, or draw it.';
   stage.hint.hidden = !text || !state.document;
   stage.hint.textContent = text;
 }
