@@ -38,7 +38,9 @@ Read a region of a scene as a grid of embeddings: one vector for each cell of 12
 the grid (which need not be the scene's).
 
 The model that will draw the image decides the encoder. Without --model the one is taken that was trained nearest to
-the scene's pixel size: tissue for micrometres, aerial for decimetres."""
+the scene's pixel size: tissue for micrometres, aerial for decimetres.
+
+What is done lies in a hidden folder beside the output: after a kill, give the same command once more."""
 
 _EXAMPLES = """\
   ssldiff encode slide.svs -o grid.npz
@@ -96,6 +98,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         grid = embed_with_bar(
             scene, encoder, console, arguments.region, pixel_size_m, arguments.batch_size, factor,
             workers=_readers(arguments.workers, scene, encoder, pixel_size_m), foreground_only=arguments.foreground,
+            keep=arguments.output.with_name(f".{arguments.output.name}.encoding"),
         )  # fmt: skip
     write_grid(grid, arguments.output)
     rows, cols = grid.shape_cell
@@ -114,15 +117,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def embed_with_bar(
     scene: Scene, encoder: PatchEncoder, console: Console, region: Box | None, pixel_size_m: float, batch_size: int,
-    latent_factor: int = LATENT_FACTOR, *, workers: int = 0, foreground_only: bool = False,
+    latent_factor: int = LATENT_FACTOR, *, workers: int = 0, foreground_only: bool = False, keep: Path | None = None,
 ) -> EmbeddingGrid:  # fmt: skip
-    """Embed a region, with a progress bar."""
+    """Embed a region, with a progress bar; ``keep`` is a folder for what is done, from which a killed run goes on."""
     from ..embeddings.embed import embed_scene
 
     grid = None
     steps = embed_scene(
         scene, encoder, region_l0=region, pixel_size_m=pixel_size_m, batch_size=batch_size, latent_factor=latent_factor,
-        workers=workers, foreground_only=foreground_only,
+        workers=workers, foreground_only=foreground_only, keep=keep,
     )  # fmt: skip
     with console.progress("encoding", "cell") as bar:
         for progress in steps:

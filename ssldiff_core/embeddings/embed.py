@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from .block_reading import Block
 from .catalogue import check_pixel_size
 from .foreground import foreground_cells
 from .grid import EmbeddingGrid
+from .kept_blocks import KeptBlocks
 
 if TYPE_CHECKING:
     from ..scenes import Scene
@@ -42,7 +44,7 @@ class EmbedProgress:
 
 def embed_scene(
     scene: Scene, encoder: PatchEncoder, *, region_l0: Box | None = None, pixel_size_m: float, batch_size: int = 64,
-    latent_factor: int = LATENT_FACTOR, workers: int = 0, foreground_only: bool = False,
+    latent_factor: int = LATENT_FACTOR, workers: int = 0, foreground_only: bool = False, keep: Path | None = None,
 ) -> Iterator[EmbedProgress]:  # fmt: skip
     """Embed the whole cells inside a region, from its top-left corner.
 
@@ -60,6 +62,7 @@ def embed_scene(
             encoder, and a small one on a processor they run too, on a core each. Which numbers come out does not
             depend on it.
         foreground_only: leave cells without tissue out: they are not read, and not valid.
+        keep: a folder for what is done, where a run that was killed goes on to the same grid; removed at the end.
 
     Yields:
         Progress after each block of cells; the last one has the grid.
@@ -68,6 +71,7 @@ def embed_scene(
         GridError: where the pixel size is unknown or outside the encoder's trained range, not one cell fits, or no cell
             is valid.
         SceneError: where the scene cannot be read.
+        ExportError: where ``keep`` cannot be written to.
 
     Example:
         >>> encoder = ssldiff.load_patch_encoder("tissue-2")
@@ -101,7 +105,7 @@ def embed_scene(
         latent_factor=latent_factor,
     )  # fmt: skip
     wanted = foreground_cells(scene, geometry) if foreground_only else np.ones(geometry.shape_cell, dtype=bool)
-    return _embed_cells(scene, encoder, geometry, batch_size, wanted, workers)
+    return _embed_cells(scene, encoder, geometry, batch_size, wanted, workers, keep)
 
 
 def preprocessing_digest(scene: Scene, encoder: PatchEncoder, pixel_size_m: float) -> str:
@@ -111,27 +115,31 @@ def preprocessing_digest(scene: Scene, encoder: PatchEncoder, pixel_size_m: floa
 
 
 def _embed_cells(
-    scene: Scene, encoder: PatchEncoder, geometry: GridGeometry, batch_size: int, wanted: np.ndarray, workers: int
-) -> Iterator[EmbedProgress]:
+    scene: Scene, encoder: PatchEncoder, geometry: GridGeometry, batch_size: int, wanted: np.ndarray, workers: int,
+    keep: Path | None,
+) -> Iterator[EmbedProgress]:  # fmt: skip
     rows, cols = geometry.shape_cell
-    vectors = np.zeros((rows, cols, encoder.dim), dtype=np.float32)
-    valid = np.zeros((rows, cols), dtype=bool)
     blocks = [_tight(block, wanted[block]) for block in _blocks(rows, cols) if wanted[block].any()]
-    done = rows * cols - sum(wanted[block].size for block in blocks)
-    found = embed_blocks(scene, geometry, encoder, blocks, wanted, workers=workers, batch_size=batch_size)
-    for block, embeddings, holds in found:
-        vectors[block], valid[block] = embeddings, holds
-        done += valid[block].size
+    digest = preprocessing_digest(scene, encoder, geometry.pixel_size_m)
+    facts = {"scene": scene.digest, "preprocessing": digest, "geometry": asdict(geometry), "batch_size": batch_size}
+    kept = KeptBlocks(keep, facts, (rows, cols, encoder.dim), blocks)
+    left = kept.left()
+    done = rows * cols - sum(wanted[block].size for block in left)
+    found = embed_blocks(scene, geometry, encoder, left, wanted, workers=workers, batch_size=batch_size)
+    for block, vectors, valid in found:
+        kept.put(block, vectors, valid)
+        done += valid.size
         if done < rows * cols:
             yield EmbedProgress(done, rows * cols)
-    if not valid.any():
+    if not kept.valid.any():
         raise GridError(
             f"embed the region {_text(geometry.box_l0)} of {scene.name}",
             "no cell of it holds enough data" if wanted.all() else "no cell of it holds tissue and enough data",
             "at least half of the pixels of a valid cell are valid", "Choose a region inside the image",
         )  # fmt: skip
-    digest = preprocessing_digest(scene, encoder, geometry.pixel_size_m)
-    grid = EmbeddingGrid(vectors, valid, geometry, encoder.id, digest, _source(scene, geometry))
+    arrays = (kept.vectors, kept.valid) if keep is None else (np.array(kept.vectors), np.array(kept.valid))
+    grid = EmbeddingGrid(*arrays, geometry, encoder.id, digest, _source(scene, geometry))
+    kept.forget()
     yield EmbedProgress(done, rows * cols, grid)
 
 

@@ -136,9 +136,9 @@ class TimmPatchEncoder:
         from .networks import read_out
 
         with torch.inference_mode():
-            pixels = torch.from_numpy(_filled_up(patches)).to(self._device).permute(0, 3, 1, 2).float() / 255
-            pixels = self._resized(pixels)
-            pixels = ((pixels - self._mean) / self._std).to(self._dtype).contiguous(memory_format=torch.channels_last)
+            pixels = torch.from_numpy(_filled_up(patches)).to(self._device).permute(0, 3, 1, 2).float()
+            pixels = torch.addcmul(-self._mean / self._std, self._resized(pixels), 1 / (255 * self._std))
+            pixels = pixels.to(self._dtype).contiguous(memory_format=torch.channels_last)
             read = read_out(self._network, self._network(pixels), self.spec.readout)
             output = read[: len(patches)].float().cpu().numpy()
         if output.shape != (len(patches), self.dim):
@@ -150,14 +150,14 @@ class TimmPatchEncoder:
         return self._finished(output)
 
     def _resized(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Patches (n, 3, patch_px, patch_px) at the size of the network's input."""
+        """Patches (n, 3, patch_px, patch_px) in [0, 255] at the size of the network's input."""
         from torch.nn import functional
 
         side, wanted = self.spec.input_px, self.spec.resize_px or self.spec.input_px
         if wanted != self.patch_px:
             pixels = functional.interpolate(
                 pixels, (wanted, wanted), mode=self.spec.interpolation, antialias=True, align_corners=False
-            ).clamp(0, 1)
+            ).clamp(0, 255)
         start = (wanted - side) // 2
         return pixels[:, :, start : start + side, start : start + side]
 

@@ -214,7 +214,7 @@ def measure_speed(path: Path, encoder: TimmPatchEncoder, workers: int, rounds: i
 def main() -> None:
     """Make the slides, measure, report."""
     arguments = parse_arguments(__doc__ or "")
-    side, rounds, sides = (32_768, 1, ()) if arguments.quick else (65_536, 3, (16_384, 81_920))
+    side, rounds, sides = (32_768, 1, ()) if arguments.quick else (65_536, 1, (16_384, 81_920))
     precision = str(choose_dtype(choose_device("cpu"))).removeprefix("torch.")
     encoder = load_patch_encoder(get_model_spec("tissue").encoder_id, precision=precision)
     assert isinstance(encoder, TimmPatchEncoder)

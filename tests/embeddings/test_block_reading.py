@@ -14,7 +14,7 @@ from ssldiff_core.embeddings.embed import _tight, embed_scene
 from ssldiff_core.embeddings.encoder import TimmPatchEncoder
 from ssldiff_core.embeddings.foreground import foreground_cells
 from ssldiff_core.embeddings.grid import EmbeddingGrid
-from ssldiff_core.errors import Cancelled, GridError, SceneError
+from ssldiff_core.errors import Cancelled, ExportError, GridError, SceneError
 from ssldiff_core.geometry import Box, GridGeometry
 from ssldiff_core.scenes import ArrayScene, Scene, open_scene
 
@@ -106,6 +106,53 @@ def test_a_slide_of_glass_alone_is_told(encoder: TimmPatchEncoder) -> None:
     glass = ArrayScene(np.full((320, 320, 3), 240, np.uint8), pixel_size_m=PIXEL_SIZE)
     with pytest.raises(GridError, match="no cell of it holds tissue"):
         embed(glass, encoder, foreground_only=True)
+
+
+class Interrupted(MeanEncoder):
+    """Dies after some patches, as if killed, and counts."""
+
+    def __init__(self, most: int = 10**9) -> None:
+        self.most, self.seen = most, 0
+
+    def encode(self, patches: np.ndarray) -> np.ndarray:
+        self.seen += len(patches)
+        if self.seen > self.most:
+            raise KeyboardInterrupt
+        return super().encode(patches)
+
+
+def test_what_was_embedded_before_a_kill_is_not_embedded_again(tmp_path: Path) -> None:
+    whole = embed(Endless(1024), MeanEncoder())  # type: ignore[arg-type]
+    first, second, third = Interrupted(700), Interrupted(), Interrupted()
+    options = {"keep": tmp_path / ".grid.npz.encoding"}
+    with pytest.raises(KeyboardInterrupt):
+        embed(Endless(1024), first, **options)  # type: ignore[arg-type]
+    marks = np.lib.format.open_memmap(options["keep"] / "marks.npy", "r+")
+    assert (marks != 0).sum() == 10  # of sixteen blocks
+    vectors = np.lib.format.open_memmap(options["keep"] / "vectors.npy", "r+")
+    vectors[0, 0] += 1  # a block whose writing was cut off
+    vectors.flush()
+    again = embed(Endless(1024), second, **options)  # type: ignore[arg-type]
+    assert again.digest == whole.digest
+    assert second.seen == 7 * 64
+    assert not options["keep"].exists()
+    assert embed(Endless(1024), third, **options).digest == whole.digest  # type: ignore[arg-type]
+    assert third.seen == 1024
+
+
+def test_what_is_kept_of_another_grid_is_thrown_away(tmp_path: Path) -> None:
+    options = {"keep": tmp_path / "kept"}
+    with pytest.raises(KeyboardInterrupt):
+        embed(Endless(1024), Interrupted(700), **options)  # type: ignore[arg-type]
+    encoder = Interrupted()
+    grid = embed(Endless(1024), encoder, region_l0=Box(32, 0, 992, 1024), **options)  # type: ignore[arg-type]
+    assert encoder.seen == grid.valid.size == 31 * 32
+
+
+def test_a_folder_that_refuses_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ExportError, match="keep what is encoded"):
+        embed(Endless(256), MeanEncoder(), keep=tmp_path / "file" / "kept")  # type: ignore[arg-type]
 
 
 def test_a_scene_that_is_no_file_is_read_in_this_process() -> None:
