@@ -68,3 +68,9 @@ class Cancelled(SSLDiffError):
 
     def __init__(self, what: str = "the work") -> None:
         super().__init__("", f"{what} was cancelled")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a machine or its accelerator ran out of memory, as Python, CUDA or torch's allocator on a CPU say it."""
+    named = type(error).__name__ == "OutOfMemoryError"  # torch's own, which is not imported for this
+    return isinstance(error, MemoryError) or named or "can't allocate memory" in str(error)

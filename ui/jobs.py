@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ssldiff_core.errors import Cancelled, SSLDiffError
+from ssldiff_core.errors import Cancelled, SSLDiffError, is_out_of_memory
 
 from .files import write_json
 from .users import current_user, set_current_user
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 Lane = Literal["accelerator", "background"]
 KEPT_FINISHED = 200
+OUT_OF_MEMORY = "The machine has not enough memory for this. Choose a smaller region, or wait until others are done."
 
 
 @dataclass
@@ -215,12 +216,10 @@ class JobQueue:
         except OSError as error:
             log.exception("job %s (%s)", job.id, job.kind)
             self._finish(job, "failed", f"A file could not be read or written: {error.strerror or error}.")
-        except MemoryError:
-            self._finish(job, "failed", "The machine has not enough memory for this. Choose a smaller region.")
-        except BaseException as error:  # a bug of ours: the user hears of it, the log has the details
+        except BaseException as error:  # out of memory, or a bug of ours: the log has the details
             log.exception("job %s (%s)", job.id, job.kind)
             text = f"Something went wrong inside ssldiff ({type(error).__name__}). The server's log has the details."
-            self._finish(job, "failed", text)
+            self._finish(job, "failed", OUT_OF_MEMORY if is_out_of_memory(error) else text)
         else:
             self._finish(job, "done", job.message)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .. import __version__
-from ..errors import Cancelled, ModelError, SSLDiffError
+from ..errors import Cancelled, ModelError, SSLDiffError, is_out_of_memory
 from . import (
     adapt,
     augment,
@@ -90,6 +90,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except SSLDiffError as error:
         print(f"ssldiff: {error}", file=sys.stderr)
+        return EXIT_MISTAKE
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        print(
+            "ssldiff: The machine, or its accelerator, has not enough memory for this. Ask for a smaller image or "
+            "region, for fewer at once (--batch-size, --workers), or for --device cpu.", file=sys.stderr,
+        )  # fmt: skip
         return EXIT_MISTAKE
     except BrokenPipeError:  # the reader of a pipe (`ssldiff models | head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -104,3 +104,24 @@ def test_the_recipes_read_their_own_words_in_order(
     assert "usage: ssldiff train" in capsys.readouterr().out
     assert main(["train", "--data", "nowhere", "tissue", "--work", "work", "-o", "model"]) == 2
     assert "splits.csv" in capsys.readouterr().err
+
+
+def test_too_little_memory_is_told_and_other_faults_are_not_hidden(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    from ssldiff_core.cli import models
+
+    def run(fault: Exception) -> int:
+        def fail(*_: object) -> int:
+            raise fault
+
+        monkeypatch.setattr(models, "run", fail)
+        return main(["models"])
+
+    for fault in (MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("can't allocate memory")):
+        assert run(fault) == 2
+        assert "not enough memory" in capsys.readouterr().err
+    with pytest.raises(RuntimeError, match="a bug"):
+        run(RuntimeError("a bug"))

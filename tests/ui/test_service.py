@@ -28,7 +28,7 @@ from ui.config import AppConfig
 from ui.document_store import DocumentStore
 from ui.documents import Document
 from ui.housekeeping import clean_up
-from ui.jobs import Job, JobQueue
+from ui.jobs import OUT_OF_MEMORY, Job, JobQueue
 from ui.login import Login
 from ui.logs import Redacting
 from ui.metrics import Watch
@@ -181,6 +181,20 @@ def test_whatever_a_job_dies_of_the_next_is_done(tmp_path: Path, fault: type[Bas
     assert wait(queue.submit(Job("test", "d"), work)).state == "failed"
     assert wait(queue.submit(Job("test", "d"), lambda _: None)).state == "done"
     assert queue.dead_lanes() == []
+
+
+def test_an_accelerator_out_of_memory_is_told_and_the_next_job_is_done(tmp_path: Path) -> None:
+    import torch
+
+    queue = JobQueue(tmp_path, lambda _: None)
+
+    def on_a_card(_: Job) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    for work in (on_a_card, lambda _: torch.empty(2**58)):  # the second truly asks this machine for an exabyte
+        job = wait(queue.submit(Job("test", "d"), work))
+        assert (job.state, job.message) == ("failed", OUT_OF_MEMORY)
+    assert wait(queue.submit(Job("test", "d"), lambda _: None)).state == "done"
 
 
 def test_a_clock_that_is_set_back_keeps_the_order_of_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
