@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Relative to the mean variance of a feature."""
 
-SYNTHETIC_WEIGHTS = (0.25, 1.0)
+SYNTHETIC_WEIGHTS = (0.05, 0.25, 1.0)
+"""How much a synthetic image may count beside a real one; the least is nearly nothing, where they do not help."""
+
 FOLDS = 3
 FALLBACK = (1e-2, 1.0)
 """Penalty and weight where there is too little to choose by: one source in a class."""

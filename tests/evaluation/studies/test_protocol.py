@@ -15,7 +15,7 @@ from ssldiff_core.evaluation.augment.variations import Recipe, plan_variations
 from ssldiff_core.evaluation.studies.features import change_view
 from ssldiff_core.evaluation.studies.intervals import apart, over_groups, over_seeds
 from ssldiff_core.evaluation.studies.patches import partners
-from ssldiff_core.evaluation.studies.probe import TrainingSet, _parts, accuracy, fit_probe
+from ssldiff_core.evaluation.studies.probe import SYNTHETIC_WEIGHTS, TrainingSet, _parts, accuracy, fit_probe
 from ssldiff_core.evaluation.studies.sets import PROTOCOLS, make_rounds, seen_tests, validation_set
 
 SAMPLES = [
@@ -148,5 +148,5 @@ def test_misleading_synthetic_rows_are_given_less_weight():
         np.concatenate([real, wrong]), np.tile(labels, 2), np.tile(np.arange(60), 2), np.repeat([True, False], 60)
     )
     weights, (_, weight) = fit_probe(train, 2)
-    assert weight == 0.25
+    assert weight == min(SYNTHETIC_WEIGHTS)
     assert accuracy(weights, real.astype(np.float32), labels) > 0.9
