@@ -109,7 +109,7 @@ def check_grid(grid: EmbeddingGrid, reference: Mapping[str, Any] | str | Path) -
     outside[grid.valid] = distances > limit
     share = float(outside.sum() / max(1, grid.valid.sum()))
     ratio = float(np.median(distances) / max(median, 1e-9)) if len(distances) else 0.0
-    message = f"{share:.0%} of the cells are unlike what the model was trained on (1 % is usual)."
+    message = f"{100 * share:.0f} % of the cells are unlike what the model was trained on (1 % is usual)."
     if share > ASK_ABOVE:
         message += " The result may look wrong there: another stain, season or pixel size is the usual reason."
     return GridCheck(share, read_only(outside), ratio, message)
@@ -156,7 +156,7 @@ def _read_reference(reference: Mapping[str, Any]) -> tuple[np.ndarray, float, fl
         centroids = np.array(reference["centroids"], dtype=np.float32)
         distances = reference["distances"]
         limit, median = float(distances[_LIMIT]), float(distances["0.5"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise ModelError("check a grid", f"the reference stored with the model lacks a part ({error})") from error
     if centroids.ndim != 2 or not np.isfinite(centroids).all() or not np.isfinite([limit, median]).all():
         raise ModelError("check a grid", "the reference stored with the model is malformed")

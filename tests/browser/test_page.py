@@ -50,7 +50,7 @@ def test_a_scene_without_pixel_size_asks_for_it_and_goes_on(look: Look) -> None:
     look.page.click("text=Set pixel size")
     look.page.wait_for_selector("#sd-read")
     assert look.document["scene"]["pixel_size_m"] == pytest.approx(0.5e-6)
-    assert "8 × 8 cells" in look.page.inner_text("#sd-readout")
+    assert "8 × 8 cells" in look.page.text_content("#sd-readout")
 
 
 def test_a_region_is_picked_in_whole_cells_and_its_size_is_read_out(look: Look) -> None:
@@ -64,7 +64,7 @@ def test_a_region_is_picked_in_whole_cells_and_its_size_is_read_out(look: Look) 
     look.page.mouse.down()
     look.page.mouse.move(left + 128 * 5 * scale, top + 128 * 4 * scale, steps=8)
     look.page.mouse.up()
-    assert look.page.inner_text("#sd-readout").startswith("4 × 5 cells · 640 × 512 px · 320 × 256 µm")
+    assert look.page.text_content("#sd-readout").startswith("4 × 5 cells · 640 × 512 px · 320 × 256 µm")
     assert look.page.inner_text("#sd-read") == "Read 4 × 5 cells"
 
 

@@ -124,7 +124,7 @@ function showUnread() {
 }
 
 function showExamples() {
-  const open = String(onStart() || cards.empty()); // folded once there are layouts, which need the room
+  const open = String(onStart() || (cards.empty() && parts.unread.hidden)); // folded where something else needs the room
   if (parts.fold.dataset.wanted !== open) [parts.fold.dataset.wanted, parts.fold.open] = [open, open === 'true'];
   if (parts.examples.dataset.model === model().id) return;
   parts.examples.dataset.model = model().id;

@@ -72,7 +72,7 @@ function regionOptions() {
     }),
     modelsButton({ small: true }),
     sizeChoice(),
-    h('span.sd-readout', { id: 'sd-readout' }, region ? readout(region, model, size) : 'Drag on the reference to pick a region.'),
+    h('span.sd-readout', { id: 'sd-readout' }, ...(region ? readout(region, model, size) : ['Drag on the reference to pick a region.'])),
     region && tooFew(region) ? h('span.sd-warn', { id: 'sd-too-few', title: 'Under 4 × 4 cells there is little to compose with' }, '⚠ Under 4 × 4 cells') : null,
     read,
     grid() ? h('button', { type: 'button', onclick: () => { state.tool = 'brush'; state.region = null; emit('tool'); emit('region'); } }, 'Keep the old region') : null,
@@ -81,7 +81,7 @@ function regionOptions() {
 
 function readout({ rows, cols }, { cell_px: cell }, size) {
   const [width, height] = [cols * cell, rows * cell];
-  return `${rows} × ${cols} cells · ${whole(width)} × ${whole(height)} px · ${formatArea(width * size, height * size)}`;
+  return [h('span.sd-readout-cells', {}, `${rows} × ${cols} cells · `), `${whole(width)} × ${whole(height)} px · ${formatArea(width * size, height * size)}`];
 }
 
 function brushOptions() {
