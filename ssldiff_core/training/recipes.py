@@ -19,6 +19,7 @@ from ..models.native import NativeAutoencoder, NativeDenoiser
 from ..models.native_loading import assemble
 from ..models.placement import choose_device, choose_dtype
 from ..models.spec import ModelSpec, read_model_spec
+from ..settings import Settings
 from .autoencoder import psnr, train_autoencoder
 from .data import DOMAINS, CropSampler, TrainingImage, load_images
 from .denoiser import CachedImage, cache_images, train_denoiser
@@ -30,7 +31,7 @@ from .sharpen import draw_latents, grids_of, sharpen_decoder
 from .starting_point import start_from
 from .student import train_student
 
-STAGES = ("autoencoder", "encoder", "denoiser", "sharpen", "student", "pack")
+STAGES = ("autoencoder", "encoder", "denoiser", "student", "sharpen", "pack")
 DRAWN_CELLS, DRAWN_STEPS = 1500, 12
 """Cells that the denoiser draws for the sharpening of the decoder, and in how many steps."""
 REFERENCE_M = {"tissue": 1e-6, "aerial": 0.3}
@@ -173,24 +174,30 @@ class Recipe:
 
     def run_sharpen(self) -> None:
         """Draws latents of grids of the training images, where that is not done, and sharpens the decoder on them."""
-        folder, denoiser = self.work / "sharpen", self.denoiser()
+        folder = self.work / "sharpen"
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "drawn.pickle"
         with self._ranks.one_then_all():
             if not file.exists():
-                spec = self.spec(self.work, "in training", denoiser)
-                device = choose_device(self.device)
-                dtype = choose_dtype(device)
-                model = assemble(spec, self.autoencoder().to(dtype), denoiser.to(dtype), device, dtype)
-                grids = grids_of(self.images, self.encoder(), self.statistics(), spec.encoder_id, self.seed + 11)
-                file.write_bytes(pickle.dumps(draw_latents(model, grids, DRAWN_CELLS, DRAWN_STEPS)))
+                file.write_bytes(pickle.dumps(self._draw()))
         drawn: list[np.ndarray] = pickle.loads(file.read_bytes())
         sharp = sharpen_decoder(
-            self.autoencoder(), self.images, drawn, folder, minutes=self.minutes or 25, seed=self.seed,
+            self.autoencoder(sharp=False), self.images, drawn, folder, minutes=self.minutes or 25, seed=self.seed,
             device=self.device,
         )  # fmt: skip
         if self._ranks.first:
             sharp.save_pretrained(folder / "weights")
+
+    def _draw(self) -> list[np.ndarray]:
+        """Latents that the denoiser draws, and its student where there is one."""
+        denoiser, student = self.denoiser(), self.student()
+        spec, device = self.spec(self.work, "in training", denoiser), choose_device(self.device)
+        dtype = choose_dtype(device)
+        fast = None if student is None else student.to(dtype)
+        model = assemble(spec, self.autoencoder(sharp=False).to(dtype), denoiser.to(dtype), device, dtype, fast)
+        grids = grids_of(self.images, self.encoder(), self.statistics(), spec.encoder_id, self.seed + 11)
+        ways = [Settings(steps=DRAWN_STEPS), *([Settings(student=True)] if student is not None else [])]
+        return draw_latents(model, grids, DRAWN_CELLS, ways)
 
     def run_student(self) -> None:
         """Trains the student of the denoiser."""
@@ -210,9 +217,9 @@ class Recipe:
         pack_encoder(self.output, self.domain, self.encoder(), self.statistics(), cached, version=self.version)
         spec = self.spec(self.output, read_encoder_spec(self.output).id, self.denoiser())
         pack_networks(spec, self.autoencoder(), self.denoiser())
-        student = self.work / "student" / "weights"
-        if student.exists():
-            save_network(NativeDenoiser.from_pretrained(student), self.output / "student")
+        student = self.student()
+        if student is not None:
+            save_network(student, self.output / "student")
         write_reference(read_model_spec(self.output))
 
     def spec(self, folder: Path, encoder_id: str, denoiser: NativeDenoiser) -> ModelSpec:
@@ -222,16 +229,22 @@ class Recipe:
             encoder_id=encoder_id, guidance_interval=self.base.guidance_interval if self.base else (0.0, 1.0),
         )  # fmt: skip
 
-    def autoencoder(self) -> NativeAutoencoder:
-        """The trained autoencoder, with the sharpened decoder where there is one."""
-        sharp = self.work / "sharpen" / "weights"
-        folder = sharp if sharp.exists() else self.work / "autoencoder" / "weights"
+    def autoencoder(self, sharp: bool = True) -> NativeAutoencoder:
+        """The trained autoencoder, with the sharpened decoder where it is wanted and there."""
+        sharpened = self.work / "sharpen" / "weights"
+        folder = sharpened if sharp and sharpened.exists() else self.work / "autoencoder" / "weights"
         model: NativeAutoencoder = NativeAutoencoder.from_pretrained(folder)
         return model.eval()  # type: ignore[no-any-return]
 
     def denoiser(self) -> NativeDenoiser:
         """The trained denoiser."""
         model: NativeDenoiser = NativeDenoiser.from_pretrained(self.work / "denoiser" / "weights")
+        return model
+
+    def student(self) -> NativeDenoiser | None:
+        """The trained student, where there is one."""
+        folder = self.work / "student" / "weights"
+        model: NativeDenoiser | None = NativeDenoiser.from_pretrained(folder) if folder.exists() else None
         return model
 
     def encoder(self) -> nn.Module:

@@ -12,7 +12,8 @@ grids of the training images, softer than real ones, whose picture may change in
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ from .run import Budget, TrainingRun
 
 if TYPE_CHECKING:
     from ..models.spec import Model
+    from ..settings import Settings
 
 MARGIN_LAT = 2
 """Latents along the edge of a crop that no loss looks at: there the decoder saw mirrored surroundings."""
@@ -174,15 +176,20 @@ def grids_of(
         yield EmbeddingGrid(vectors, np.ones(cells, bool), geometry, encoder_id)
 
 
-def draw_latents(model: Model, grids: Iterator[EmbeddingGrid], cells: int, steps: int) -> list[NDArray[np.float16]]:
-    """Clean latents (c, h, w), standardised, that the model draws of grids, until there are so many cells."""
+def draw_latents(
+    model: Model, grids: Iterator[EmbeddingGrid], cells: int, ways: Sequence[Settings]
+) -> list[NDArray[np.float16]]:
+    """Clean latents (c, h, w), standardised, that the model draws of grids, until there are so many cells.
+
+    Args:
+        ways: how, by turns; the seeds are others.
+    """
     from ..generate import generate
-    from ..settings import Settings
 
     drawn: list[NDArray[np.float16]] = []
     while cells > 0:
         grid = next(grids)
-        *_, last = generate(grid, Settings(seed=len(drawn), steps=steps), model=model)
+        *_, last = generate(grid, replace(ways[len(drawn) % len(ways)], seed=len(drawn)), model=model)
         assert last.result is not None
         drawn.append(last.result.latents.numpy().astype(np.float16))
         cells -= grid.valid.size
@@ -191,7 +198,7 @@ def draw_latents(model: Model, grids: Iterator[EmbeddingGrid], cells: int, steps
 
 def sharpen_decoder(
     model: NativeAutoencoder, images: list[TrainingImage], drawn: list[NDArray[np.float16]], folder: Path, *,
-    minutes: float, seed: int = 0, batch: int = 8, crop_px: int = 128, lr: float = 3e-4, device: str = "auto",
+    minutes: float, seed: int = 0, batch: int = 6, crop_px: int = 128, lr: float = 3e-4, device: str = "auto",
 ) -> NativeAutoencoder:  # fmt: skip
     """Trains the decoder for ``minutes``, going on from the checkpoint in ``folder``; returns the model with the
     averaged decoder.
