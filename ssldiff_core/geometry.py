@@ -93,8 +93,12 @@ class GridGeometry:
     latent_factor: int = LATENT_FACTOR
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape_cell", (int(self.shape_cell[0]), int(self.shape_cell[1])))
-        object.__setattr__(self, "origin_l0", (float(self.origin_l0[0]), float(self.origin_l0[1])))
+        try:
+            object.__setattr__(self, "shape_cell", (int(self.shape_cell[0]), int(self.shape_cell[1])))
+            object.__setattr__(self, "origin_l0", (float(self.origin_l0[0]), float(self.origin_l0[1])))
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            found = f"its shape is {self.shape_cell!r} and its origin {self.origin_l0!r}"
+            raise GridError("make a grid", found, "each is two numbers") from error
         if self.scene_pixel_size_m == 0.0:
             object.__setattr__(self, "scene_pixel_size_m", self.pixel_size_m)
         if min(self.shape_cell) < 1:
@@ -103,7 +107,7 @@ class GridGeometry:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise GridError("make a grid", f"{name} is {value}", "a pixel size is a length in metres above 0")
-        if self.cell_px < 1 or self.cell_px % self.latent_factor:
+        if min(self.cell_px, self.latent_factor) < 1 or self.cell_px % self.latent_factor:
             raise GridError(
                 "make a grid", f"a cell is {self.cell_px} px and a latent {self.latent_factor} px",
                 "a cell is a whole number of latents",

@@ -118,7 +118,7 @@ class Adapter:
         try:
             facts: dict[str, Any] = {**header, **arrays, "cells": tuple(header["cells"])}
             return cls(**facts)
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             raise GridError(f"read {path} as an adapter", f"a part is missing or malformed: {error}") from error
 
 

@@ -140,7 +140,7 @@ class EmbeddingGrid:
                 arrays["vectors"], arrays["valid"], geometry, str(header["encoder_id"]),
                 str(header["preprocessing_digest"]), dict(header["source"]), ClassRegions.from_arrays(arrays),
             )  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             raise GridError(f"read {path} as an embedding grid", f"a part is missing or malformed: {error}") from error
 
 

@@ -109,7 +109,7 @@ def _read_h5(path: Path) -> EmbeddingGrid:
             text = file.attrs.get(_FACTS)
             features, coords = file["features"][()], file["coords"][()]
             regions = {name: file[name][()] for name in file if name.startswith(_REGIONS)}
-    except (OSError, KeyError, ValueError) as error:
+    except Exception as error:  # of a damaged file h5py makes other things than arrays, and raises whatever it likes
         raise GridError(asked, f"it is broken or something else: {error}") from error
     if text is None:
         raise GridError(
@@ -118,6 +118,8 @@ def _read_h5(path: Path) -> EmbeddingGrid:
         )  # fmt: skip
     facts = _parsed(asked, str(text))
     geometry = facts["geometry"]
+    if features.ndim != 2 or coords.shape != (len(features), 2) or not np.isfinite(coords).all():
+        raise GridError(asked, f"it holds arrays of shapes {features.shape} and {coords.shape}", "those of one grid")
     place = (coords - np.array(geometry.origin_l0)) / geometry.cell_l0
     cells = np.round(place).astype(np.int64)[:, ::-1]
     outside = (cells < 0).any() or (cells >= np.array(geometry.shape_cell)).any()

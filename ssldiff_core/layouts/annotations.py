@@ -155,7 +155,7 @@ def _area(geometry: Mapping[str, Any], asked: str, depth: int = 0) -> BaseGeomet
         return _areas_of(shapely.union_all([shapely.make_valid(shape) for shape in shapes]))
     except LayoutError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, shapely.errors.ShapelyError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, shapely.errors.ShapelyError) as error:
         raise LayoutError(
             asked, f"a polygon is malformed: {type(error).__name__}", "rings are lists of [x, y]"
         ) from None

@@ -207,7 +207,7 @@ class Palette:
             )  # fmt: skip
             shown = len(every) - int(header["n_retired"])
             return cls(every[:shown], str(header["encoder_id"]), float(header["pixel_size_m"]), every[shown:])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise LayoutError(f"read {path} as a palette", f"a part is missing or malformed: {error}") from error
 
     def _shown(self, key: str) -> Swatch:

@@ -202,7 +202,7 @@ class Manifest:
             )
         except (binascii.Error, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
             raise ManifestError(f"read {name}", f"the grid inside is damaged: {error}") from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
             raise ManifestError(f"read {name}", f"a part is missing or malformed: {error}") from error
         except SSLDiffError as error:
             raise ManifestError(f"read {name}", f"a part is not valid: {error}") from error

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ssldiff_core.cli import layout as layout_command
 from ssldiff_core.cli import main
 from ssldiff_core.embeddings.grid import EmbeddingGrid
 from ssldiff_core.export.label_map import IGNORED
+from ssldiff_core.geometry import Box
 from ssldiff_core.layouts import Palette, Swatch
+from ssldiff_core.scenes import ArrayScene
 
 
 @pytest.fixture
@@ -67,6 +70,25 @@ def test_annotations_at_another_pixel_size_become_a_grid_that_is_drawn(palette: 
         == 0
     )
     assert EmbeddingGrid.load("b.npz").shape_cell == (3, 3)
+
+
+@pytest.mark.parametrize(("frame", "shift"), [("qupath", (100.0, 60.0)), ("level0", (0.0, 0.0))])
+def test_qupath_counts_from_where_a_slide_holds_an_image(
+    palette: Path, monkeypatch: pytest.MonkeyPatch, frame: str, shift: tuple[float, float]
+) -> None:
+    """MRXS and SCN slides begin somewhere inside their level 0; QuPath shows, and counts, from there."""
+    pixels = np.broadcast_to(np.uint8(200), (4000, 4000, 3))
+    slide = ArrayScene(pixels, pixel_size_m=0.25e-6, bounds_l0=Box(100, 60, 3800, 3900))
+    monkeypatch.setattr(layout_command, "open_scene_as_asked", lambda *_: slide)
+    words = "layout a.geojson --palette palette.npz --model tiny --scene slide.mrxs --region 1000,2000,512,512"
+    words += f" --frame {frame} --labels-geojson l.geojson --labels-in source --ground Fat -o grid.npz"
+    assert main(words.split()) == 0
+    assert EmbeddingGrid.load("grid.npz").geometry.origin_l0 == (1000 + shift[0], 2000 + shift[1])
+    features = json.loads(Path("l.geojson").read_text())["features"]
+    gland = next(one for one in features if one["properties"]["classification"]["name"] == "Gland")
+    assert sorted(map(tuple, gland["geometry"]["coordinates"][0][:4])) == [
+        (1064, 2064), (1064, 2448), (1448, 2064), (1448, 2448),
+    ]  # fmt: skip
 
 
 def test_a_mask_becomes_a_grid_and_its_labels_have_an_ignored_band(palette: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -16,6 +16,7 @@ from ssldiff_core.export.label_map import LabelClass, label_geojson, write_label
 from ssldiff_core.layouts import Layout, Palette, Swatch, empty_layout
 from ssldiff_core.layouts.annotations import annotations_from_geojson, draw_annotations, read_annotations
 from ssldiff_core.layouts.masks import read_mask
+from tests.fuzzing import fuzzed
 
 DIM = 4
 
@@ -160,7 +161,7 @@ collections = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzzed(60)
 @given(data=collections | anything)
 def test_whatever_the_json_holds_it_is_drawn_or_refused_in_words(layout: Layout, data) -> None:
     try:
@@ -173,7 +174,7 @@ def test_whatever_the_json_holds_it_is_drawn_or_refused_in_words(layout: Layout,
     assert np.isfinite(found.grid().vectors).all()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzzed(60)
 @given(content=st.binary(max_size=200) | st.text(alphabet='[]{}",:0123456789eE-.', max_size=200).map(str.encode))
 def test_whatever_the_file_holds_only_our_error_comes(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file.geojson"

@@ -8,17 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ssldiff_core.errors import SSLDiffError
 from ssldiff_core.geometry import Box
 from ssldiff_core.scenes import open_scene
+from tests.fuzzing import CHANGES, fuzzed
 
-FUZZED = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
-)
-CHANGES = st.lists(st.tuples(st.integers(0, 2**31), st.integers(0, 255)), min_size=1, max_size=8)
+FUZZED = fuzzed(120)
 HEADER_BYTES = 400
 
 

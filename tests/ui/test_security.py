@@ -14,10 +14,11 @@ import psutil
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.websockets import WebSocketDisconnect
 
+from tests.fuzzing import fuzzed
 from tests.ui.results import add_result
 from tests.ui.test_documents import make_layout
 from ui.config import AppConfig
@@ -29,9 +30,7 @@ from ui.routes.strokes import _answer
 from ui.workspace import Workspace
 
 EVIL = "http://evil.example"
-FUZZED = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
-)
+FUZZED = fuzzed(150)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
