@@ -55,6 +55,7 @@ def document_to_json(document: Document) -> dict[str, object]:
             "name": document.name,
             "version": document.version,
             "model_id": document.model_id,
+            "has_student": _has_student(document.model_id),
             "scene": None if scene is None else {**vars(scene), "needs_pixel_size": scene.pixel_size_m is None},
             "results": [vars(record) for record in document.results],
             "shown": document.shown,
@@ -67,6 +68,17 @@ def document_to_json(document: Document) -> dict[str, object]:
             body["layout"] = layout_to_json(document)
             body["palette"] = _palette_to_json(document)
         return body
+
+
+def _has_student(model_id: str) -> bool:
+    """Whether the page may offer fast drawing; a model that is not here any more has none."""
+    from ssldiff_core.errors import ModelError
+    from ssldiff_core.models.catalogue import get_model_spec
+
+    try:
+        return get_model_spec(model_id).has_student
+    except ModelError:
+        return False
 
 
 def _grid_to_json(grid: EmbeddingGrid, note: str) -> dict[str, object]:
