@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ssldiff_core.errors import LayoutError, ModelError, SceneError, SettingsError, SSLDiffError
 from ssldiff_core.geometry import Box, format_length, parse_pixel_size
 
@@ -28,6 +30,10 @@ from .resuming import drawing_request
 from .wishes import Wish, number, whole_number
 
 if TYPE_CHECKING:
+    from ssldiff_core.embeddings.grid import EmbeddingGrid
+    from ssldiff_core.layouts.palette import Palette
+    from ssldiff_core.layouts.swatch import Swatch
+
     from .workspace import Workspace
 
 MAX_CELLS = 128 * 128
@@ -83,9 +89,20 @@ def empty_canvas(workspace: Workspace, model_id: str, rows: int, cols: int) -> D
     document.rename(f"{spec.id.capitalize()} canvas")
     ground = next((swatch for swatch in palette.swatches if swatch.name in GROUNDS), palette.swatches[0])
     layout = empty_layout(rows, cols, palette, swatch=ground.id, cell_px=spec.cell_px)
-    document.set_layout(replace(layout, base=layout.grid(), edits=()), spec.id)
+    document.set_layout(replace(layout, base=_of_one_kind(layout.grid(), palette, ground), edits=()), spec.id)
     finish_layout(workspace, document)
     return document
+
+
+def _of_one_kind(grid: EmbeddingGrid, palette: Palette, ground: Swatch) -> EmbeddingGrid:
+    """A canvas of samples of a swatch, without those that look more like another one: cells in another colour."""
+    index = palette.swatches.index(ground)
+    vectors = grid.vectors.reshape(-1, grid.dim).copy()
+    own = ground.vectors[palette.nearest(ground.vectors) == index]
+    odd = np.flatnonzero(palette.nearest(vectors) != index)
+    if len(own):
+        vectors[odd] = own[np.arange(len(odd)) % len(own)]
+    return grid.with_vectors(vectors.reshape(grid.vectors.shape))
 
 
 def set_pixel_size(workspace: Workspace, document: Document, text: str) -> None:

@@ -26,6 +26,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> Iterat
 def test_a_stage_shows_its_gallery_wakes_at_a_touch_and_begins_anew(browser: Any, stage: Server) -> None:
     for look in looking(browser, stage):
         look.page.wait_for_selector(".sd-show img.sd-shown")
+        assert look.page.evaluate("document.body.classList.contains('dark')")  # though this browser prefers light
         look.shoot("kiosk")
         look.page.mouse.click(600, 300)
         look.page.wait_for_selector(".sd-show", state="detached")

@@ -10,7 +10,7 @@ from ..workspace import Workspace
 from .image_routes import find_scene
 from .static_routes import IMMUTABLE
 
-PICTURE_PX = 1600
+PICTURE_PX = 1920
 
 
 def kiosk_routes(workspace: Workspace) -> APIRouter:

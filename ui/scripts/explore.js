@@ -24,6 +24,7 @@ export function mount(element) {
   showReferenceAlone();
   mountBookmarks(bookmarks);
   const show = () => {
+    if (state.kiosk) STEPS[0][1] = 'One of the demo scenes; or paint, or describe an image.'; // nothing is uploaded there
     const done = !state.document || !scene() ? 0 : !grid() ? 1 : !currentResult() ? 2 : 3;
     way.hidden = done === 3;
     way.replaceChildren(...STEPS.map(([title, text], index) => step(title, text, index, done)));

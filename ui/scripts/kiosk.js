@@ -2,6 +2,7 @@
 
 import { ask, on, state, url } from './store.js';
 import { h } from './format.js';
+import { restoreTheme } from './topbar.js';
 
 const EACH_MS = 9000;
 const TOUCHES = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart'];
@@ -13,6 +14,7 @@ export async function startKiosk() {
   const facts = await ask('kiosk').catch(() => null);
   if (!facts?.kiosk) return;
   document.body.classList.add('sd-kiosk');
+  restoreTheme('dark'); // images shine on a stage; a visitor may choose light until the next one comes
   state.kiosk = true;
   let last = Date.now();
   for (const name of TOUCHES) addEventListener(name, (event) => { last = Date.now(); if (name !== 'pointermove') wake(event); }, { capture: true, passive: false });
@@ -26,7 +28,7 @@ export async function startKiosk() {
 
 /** A fresh page: what a visitor opened stays on the server and is not shown to the next. */
 function reset() {
-  localStorage.removeItem('ssldiff-document');
+  for (const key of ['ssldiff-document', 'ssldiff-theme']) localStorage.removeItem(key);
   location.replace(location.pathname);
 }
 

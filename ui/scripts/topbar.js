@@ -10,10 +10,10 @@ import { mountTabs } from './tabs.js';
 
 const THEME_KEY = 'ssldiff-theme';
 
-/** The theme chosen before; else what the system prefers. */
-export function restoreTheme() {
-  const chosen = localStorage.getItem(THEME_KEY);
-  if (chosen) setTheme(chosen === 'dark');
+/** The theme chosen before; else `otherwise`, or what the system prefers. */
+export function restoreTheme(otherwise = null) {
+  const wanted = localStorage.getItem(THEME_KEY) ?? otherwise;
+  if (wanted) setTheme(wanted === 'dark');
 }
 
 function setTheme(dark) {
