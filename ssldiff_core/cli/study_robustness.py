@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,15 +87,28 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         "model": f"{spec.id} {spec.version}, weights {spec.digest[:12]}",
         "classifier": str(arguments.predictor or arguments.predictions),
     }  # fmt: skip
-    given = f"--predictor {arguments.predictor}" if arguments.predictor else f"--predictions {arguments.predictions}"
-    command = f"ssldiff study robustness {arguments.images} -o {out} {given} --seed {arguments.seed}"
-    report = make_report(answers, out, command, facts, time.monotonic() - start)
+    report = make_report(answers, out, _command(arguments), facts, time.monotonic() - start)
     page, record = report.write(out / "study.html")
     from .study_patches import tables_in_words
 
     figures = report.to_json()["figures"]
     console.report(tables_in_words(report.parts, page), {"page": str(page), "record": str(record), **figures})
     return 0
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """The words that make the study again."""
+    words = ["ssldiff study robustness", shlex.quote(str(arguments.images)), "-o", shlex.quote(str(arguments.output))]
+    if arguments.predictor is not None:
+        words += [f"--mean={arguments.mean}", f"--std={arguments.std}", "--input-px", str(arguments.input_px)]
+    if arguments.pixel_size is not None:
+        words += ["--pixel-size", f"{arguments.pixel_size:g}m"]
+    for name in ("predictor", "predictions", "classes", "splits", "split", "at_most", "model"):
+        value = getattr(arguments, name)
+        if value:
+            words += [f"--{name.replace('_', '-')}", shlex.quote(str(value))]
+    words += ["--min-fidelity", f"{arguments.min_fidelity:g}", "--steps", str(arguments.steps)]
+    return " ".join([*words, "--seed", str(arguments.seed)])
 
 
 def _predictor(arguments: argparse.Namespace) -> Predictor | None:

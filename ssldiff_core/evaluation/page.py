@@ -26,11 +26,12 @@ p, figcaption, dt { color: var(--soft); } .note { max-width: 60rem; } code { fon
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; margin: 1rem 0; } dd { margin: 0; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th { font-weight: 600; } td.number { text-align: right; white-space: nowrap; }
+th { font-weight: 600; } .number { text-align: right; } td.number { white-space: nowrap; }
 .plot { background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: .5rem; max-width: 100%;
   display: inline-block; } .plot img { max-width: 100%; display: block; }
 .pictures { display: grid; gap: .8rem; } .pictures figure { margin: 0; } .pictures img { width: 100%; display: block;
-  border-radius: 3px; } .pictures figcaption { font-size: .82rem; line-height: 1.35; padding-top: .2rem; }
+  border-radius: 3px; } .pictures figcaption { font-size: .82rem; line-height: 1.35; padding-top: .2rem;
+  overflow-wrap: anywhere; } dd, p { overflow-wrap: anywhere; }
 """
 
 _FOOT = (
@@ -77,9 +78,15 @@ def _part(part: Part) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    classes = [_column_class([row[at] for row in rows]) for at in range(len(columns))]
+    head = "".join(f"<th{own}>{escape(column)}</th>" for column, own in zip(columns, classes, strict=True))
     body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _column_class(cells: Sequence[Cell]) -> str:
+    """The head of a column of numbers stands over them, to the right."""
+    return ' class="number"' if cells and not any(isinstance(cell, str) for cell in cells) else ""
 
 
 def _cell(cell: Cell) -> str:

@@ -132,7 +132,7 @@ class Report:
             "created": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": round(self.seconds, 1),
             "facts": dict(self.facts), "warnings": list(self.warnings), "figures": dict(self.figures),
             "tables": [{"title": t.title, "columns": list(t.columns), "rows": t.rows, "note": t.note} for t in tables],
-            "machine": describe_machine(threads=_threads()), "versions": describe_versions(),
+            "machine": _machine(), "versions": describe_versions(),
         }  # fmt: skip
         plain: dict[str, Any] = _plain(record)
         return plain
@@ -178,10 +178,12 @@ def number(value: float) -> str:
     return f"{value:.4g}" if math.isfinite(value) else "–"
 
 
-def _threads() -> int:
+def _machine() -> dict[str, Any]:
+    """Where the report was made; on what and how exactly networks computed, the facts say where it matters."""
     import torch
 
-    return torch.get_num_threads()
+    facts = describe_machine(threads=torch.get_num_threads())
+    return {name: value for name, value in facts.items() if name not in ("device", "precision")}
 
 
 def _plain(value: Any) -> Any:

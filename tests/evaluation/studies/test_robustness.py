@@ -78,6 +78,12 @@ def test_versions_are_listed_for_any_classifier_and_its_answers_make_the_report(
     facts = json.loads(capsys.readouterr().out)
     assert facts[f"{SAME}|flip rate"]["value"] == 1.0
     assert Path("out/study.html").stat().st_size > 10_000
+    command = json.loads(Path("out/study.json").read_text(encoding="utf-8"))["command"]
+    told = [facts.pop(name) for name in ("page", "record")]
+    assert main([*command.split()[1:], "--json"]) == 0, "the command of the report makes the study again"
+    again = json.loads(capsys.readouterr().out)
+    assert told == [again.pop(name) for name in ("page", "record")]
+    assert again == facts
 
 
 def test_an_onnx_model_is_run_at_its_own_size_and_layout(patches: Path):
