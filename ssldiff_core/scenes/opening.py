@@ -22,6 +22,9 @@ _GEO_TAGS = (
     42113,
 )  # scale, tie points, matrix, geo keys, GDAL metadata, GDAL nodata
 
+_MOST_TILE_PX = 2**26
+"""Pixels of a stored tile: the largest that are in use have 4096 a side."""
+
 Reader = Callable[[], Scene]
 
 
@@ -157,7 +160,8 @@ def _look_into_tiff(path: Path, asked: str) -> tuple[bool, bool]:
     """Whether a TIFF is an OME-TIFF, and whether it is a GeoTIFF.
 
     Raises:
-        SceneError: where its pages or their data end beyond the end of the file.
+        SceneError: where its pages or their data end beyond the end of the file, or a tile is larger than any is:
+            OpenSlide would ask for the memory at once, and end the process where it is not there.
     """
     import tifffile
 
@@ -169,6 +173,7 @@ def _look_into_tiff(path: Path, asked: str) -> tuple[bool, bool]:
                 for page in file.pages
                 for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
             ]  # fmt: skip
+            largest = max((page.tilewidth * page.tilelength for page in file.pages), default=0)
             file.filehandle.seek(file.pages.next_page_offset or 0)
             following = file.filehandle.read(file.tiff.offsetsize)  # of the last page that is there: must be none
             whole = bool(ends) and max(ends) <= size and not any(following)
@@ -177,6 +182,8 @@ def _look_into_tiff(path: Path, asked: str) -> tuple[bool, bool]:
         raise _truncated(asked, size, str(error)) from error
     if not whole:
         raise _truncated(asked, size, "pages or pixels would lie beyond")
+    if largest > _MOST_TILE_PX:
+        raise _truncated(asked, size, f"a tile of it would have {largest} pixels")
     return is_ome, is_geo
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssldiff_core.errors import SSLDiffError
+from ssldiff_core.errors import SceneError, SSLDiffError
 from ssldiff_core.geometry import Box
 from ssldiff_core.scenes import open_scene
 from tests.fuzzing import CHANGES, fuzzed
@@ -68,3 +68,18 @@ def test_bytes_that_are_no_image_are_refused(tmp_path: Path, content: bytes, mag
     path.write_bytes(magic + content)
     with pytest.raises(SSLDiffError):
         open_scene(path)
+
+
+@pytest.mark.parametrize("side", [2**30, 2**22])
+def test_a_tile_that_no_memory_holds_is_refused_before_openslide_asks_for_it(tmp_path: Path, side: int) -> None:
+    """OpenSlide ends the whole process where it gets no memory: a small file could take a server down."""
+    import tifffile
+
+    content, path = bytearray(FILES["tif"]), tmp_path / "scene.tif"
+    with tifffile.TiffFile(io.BytesIO(FILES["tif"])) as tiff:
+        place = tiff.pages.first.tags["TileWidth"].offset
+    long, one = (4).to_bytes(2, "little"), (1).to_bytes(4, "little")
+    content[place + 2 : place + 12] = long + one + side.to_bytes(4, "little")
+    path.write_bytes(bytes(content))
+    with pytest.raises(SceneError, match="a tile of it would have"), open_scene(path) as scene:
+        scene.read(Box(0, 0, 16, 16))
