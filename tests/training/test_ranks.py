@@ -105,6 +105,7 @@ def test_two_processes_train_the_weights_of_one_that_sees_all_samples(
     assert not torch.allclose(first["branch.weight"], begun["branch.weight"], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_by_two_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     whole = train_by_two(tmp_path / "whole", 4)
     train_by_two(tmp_path / "parts", 2)
