@@ -1,9 +1,8 @@
 """Recipe of the judge: a second patch encoder that no denoiser is ever conditioned on, for distances and retrieval.
 
 It differs from the encoder that conditions in objective (VICReg, arXiv 2105.04906: no contrast, no thumbnail), width,
-seed and views (turned and flipped). Every other view is a little soft, up to what an autoencoder's image is: a judge
-that never saw one minds softness more than anything that an image shows. A condition's own space would praise a
-denoiser that has learnt that space's blind spots; the judge has others.
+seed and views (turned and flipped, and not blurred, so that a soft image is another image to it). A condition's own
+space would praise a denoiser that has learnt that space's blind spots; the judge has others.
 
     python -m ssldiff_core.training.judge_encoder aerial --data DATA --work runs/judge -o models/aerial/judge
 """
@@ -17,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -40,8 +38,6 @@ SEED = 20_000
 """Far from the seeds of the other recipes."""
 VIEW_PX = 96
 """Two views of a patch are crops of it of this side, at the patch's own resolution."""
-SOFT_SHARE = 0.5
-"""Of the views that are softened, each by a random part of a 3 px mean."""
 
 
 class JudgeNetwork(nn.Module):
@@ -84,9 +80,6 @@ class JudgeObjective:
             row, col = generator.integers(0, room + 1, size=2)
             patches.append(dihedral(place[row : row + VIEW_PX, col : col + VIEW_PX], int(generator.integers(8))))
         pixels = to_pixels(np.stack(patches), self.device)
-        softness = torch.rand(len(pixels), 1, 1, 1, device=self.device)
-        softness = softness * (torch.rand_like(softness) < SOFT_SHARE)
-        pixels = torch.lerp(pixels, F.avg_pool2d(pixels, 3, 1, 1, count_include_pad=False), softness)
         gain = 1 + 0.1 * torch.randn(len(pixels), 3, 1, 1, device=self.device)
         offset = 0.1 * torch.randn(len(pixels), 1, 1, 1, device=self.device)
         return (pixels * gain + offset).clamp(-1, 1)
