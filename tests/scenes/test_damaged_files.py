@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ssldiff_core.errors import SceneError, SSLDiffError
 from ssldiff_core.geometry import Box
 from ssldiff_core.scenes import open_scene
+from ssldiff_core.scenes.probe import probe_file
 from tests.fuzzing import CHANGES, fuzzed
 
 FUZZED = fuzzed(120)
@@ -83,3 +84,24 @@ def test_a_tile_that_no_memory_holds_is_refused_before_openslide_asks_for_it(tmp
     path.write_bytes(bytes(content))
     with pytest.raises(SceneError, match="a tile of it would have"), open_scene(path) as scene:
         scene.read(Box(0, 0, 16, 16))
+
+
+@pytest.mark.parametrize("kind", sorted(FILES))
+def test_a_whole_file_and_one_that_is_refused_in_words_pass_the_probe(tmp_path: Path, kind: str) -> None:
+    for name, content in (("whole", FILES[kind]), ("cut", FILES[kind][:300])):
+        path = tmp_path / f"{name}.{kind}"
+        path.write_bytes(content)
+        probe_file(path)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os; os.abort()", "broke down"),
+        ("import time; time.sleep(60)", "more than 3 s"),
+        ("bytes(2**62)", "broke"),
+    ],
+)
+def test_a_file_that_its_reader_dies_of_is_refused_and_this_process_lives(tmp_path: Path, code: str, said: str) -> None:
+    with pytest.raises(SceneError, match=said):
+        probe_file(tmp_path / "scene.svs", code=code, limit_s=3.0)

@@ -18,9 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.websockets import WebSocketDisconnect
 
+from ssldiff_core.scenes.probe import probe_file
 from tests.fuzzing import fuzzed
 from tests.ui.results import add_result
 from tests.ui.test_documents import make_layout
+from ui import handlers
 from ui.config import AppConfig
 from ui.documents import Document
 from ui.limits import BodyLimit, Rate
@@ -87,6 +89,15 @@ def test_a_decompression_bomb_is_not_held_in_memory(client: TestClient) -> None:
         for path in (f"/thumbnails/{address}.jpg", f"/tiles/{address}/0/0_0.jpg"):
             assert client.get(path).status_code in (200, 204, 422)
     assert psutil.Process().memory_info().rss - before < 512 << 20
+
+
+def test_an_upload_that_a_reader_dies_of_is_refused_and_not_kept(
+    client: TestClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "probe_file", lambda path: probe_file(path, code="import os; os.abort()"))
+    answer = client.post("/uploads", files={"file": ("a.png", b"whatever")})
+    assert (answer.status_code, "broke down" in answer.json()["error"]) == (422, True)
+    assert not [path for path in (workspace.config.data_dir / "uploads").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("name", ["evil.svg", "evil.html", "evil.pkl", "evil.npz", "evil.vrt.exe"])
