@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,13 +75,22 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         "seeds": arguments.seeds, "denoising steps": arguments.steps,
     }  # fmt: skip
     warnings = [] if arguments.seeds >= 5 else [f"{arguments.seeds} seeds are too few for an interval to be trusted"]
-    command = f"ssldiff study slides {arguments.slides} -o {out} --few {arguments.few} --seeds {arguments.seeds}"
-    command += f" --data {arguments.data}" if arguments.data else ""
-    report = make_report(scores, command, facts, warnings, time.monotonic() - start)
+    report = make_report(scores, _command(arguments), facts, warnings, time.monotonic() - start)
     page, record = report.write(out / "study.html")
     figures = report.to_json()["figures"]
     console.report(tables_in_words(report.parts, page), {"page": str(page), "record": str(record), **figures})
     return 0
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """The words that make the study again."""
+    words = ["ssldiff study slides", shlex.quote(arguments.slides), "-o", shlex.quote(str(arguments.output))]
+    words += ["--data", shlex.quote(str(arguments.data))] if arguments.data else []
+    words += ["--model", arguments.model] if arguments.model else []
+    words += ["--pixel-size", f"{arguments.pixel_size:g}m"] if arguments.pixel_size else []
+    for name in ("few", "per_slide", "seeds", "steps"):
+        words += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
+    return " ".join(words)
 
 
 def _bags(arguments: argparse.Namespace, spec: ModelSpec, told: Told) -> tuple[SlideSet, list[SyntheticBag]]:

@@ -40,7 +40,9 @@ def test_a_table_of_slides_is_studied_by_one_command_and_goes_on_from_what_was_d
     assert all(0.0 <= facts[name]["value"] <= 1.0 for name in arms)
     drawn = {file: file.stat().st_mtime_ns for file in Path("out/synthetic").glob("*.npz")}
     assert len(drawn) == 2
-    assert main(line.split()) == 0
+    command = json.loads(Path("out/study.json").read_text(encoding="utf-8"))["command"]
+    assert main([*command.split()[1:], "--json"]) == 0, "the command of the report makes the study again"
+    assert json.loads(capsys.readouterr().out) == facts
     assert drawn == {file: file.stat().st_mtime_ns for file in Path("out/synthetic").glob("*.npz")}
 
 
