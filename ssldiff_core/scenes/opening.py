@@ -173,7 +173,8 @@ def _look_into_tiff(path: Path, asked: str) -> tuple[bool, bool]:
                 for page in file.pages
                 for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
             ]  # fmt: skip
-            largest = max((page.tilewidth * page.tilelength for page in file.pages), default=0)
+            keys = [page.keyframe for page in file.pages]
+            largest = max((int(key.tilewidth) * int(key.tilelength) for key in keys if key is not None), default=0)
             file.filehandle.seek(file.pages.next_page_offset or 0)
             following = file.filehandle.read(file.tiff.offsetsize)  # of the last page that is there: must be none
             whole = bool(ends) and max(ends) <= size and not any(following)
