@@ -94,8 +94,15 @@ class Proposal:
     notes: tuple[str, ...]
 
 
-def propose_grids(request: TextRequest, *, device: str = "cpu") -> Proposal:
+def propose_grids(
+    request: TextRequest, *, device: str = "cpu", watch: Callable[[int, int], None] = lambda done, total: None
+) -> Proposal:
     """Grids of embeddings that a text describes.
+
+    Args:
+        request: what to show, and how large.
+        device: where the prior computes.
+        watch: called before each step with how many are done, of how many; what it raises ends the work.
 
     Raises:
         ModelError: where the model has no prior, or the text encoder is not here.
@@ -124,7 +131,7 @@ def propose_grids(request: TextRequest, *, device: str = "cpu") -> Proposal:
     vectors = prior.sample(
         encoder.encode(prompt.phrases), encoder.encode(prompt.absent), geometry.shape_cell, geometry.pixel_size_m,
         seeds, guidance_scale=scale, steps=request.steps, known=known, known_valid=known_valid,
-        like_seed=request.like_seed,
+        like_seed=request.like_seed, watch=watch,
     )  # fmt: skip
     sources = [_source(request, prompt, prior, encoder, seed, scale) for seed in seeds]
     valid = np.ones(geometry.shape_cell, dtype=bool)

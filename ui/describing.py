@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -178,19 +179,32 @@ def _work(
         from ssldiff_core.text_to_grid import propose_grids
 
         workspace.jobs.report(job, phase="reading the sentence", done=0, total=asked.count)
+        watch = _watch(workspace, job)
         for index in range(asked.count):
-            if job.cancelled():
-                raise Cancelled("the making of layouts")
             job.part = index
             request = _request(asked, spec, now, asked.seed + index)
-            proposal = propose_grids(request, device=str(choose_device()))
+            proposal = propose_grids(request, device=str(choose_device()), watch=watch)
             grid = replace(proposal.grids[0], geometry=now.geometry)
             key = keep_proposal(workspace, document, Proposed(job.id[:12], grid, proposal.notes, asked.kept))
             if asked.take and index == 0 and document.need_layout().grid() == now:
                 take_proposal(workspace, document, key)
-            workspace.jobs.report(job, phase="making layouts", done=index + 1, total=asked.count)
 
     return work
+
+
+def _watch(workspace: Workspace, job: Job) -> Callable[[int, int], None]:
+    """Tell of each step of each layout, and stop where somebody asks to: large layouts take minutes."""
+    began: list[float] = []
+
+    def watch(step: int, steps: int) -> None:
+        if job.cancelled():
+            raise Cancelled("the making of layouts")
+        began.append(time.monotonic())
+        done, total = job.part * steps + step, job.parts * steps
+        eta_s = (began[-1] - began[0]) / done * (total - done) if done else None
+        workspace.jobs.report(job, phase="making layouts", done=done, total=total, eta_s=eta_s)
+
+    return watch
 
 
 def _request(asked: Description, spec: ModelSpec, now: EmbeddingGrid, seed: int) -> TextRequest:

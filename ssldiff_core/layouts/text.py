@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -79,7 +79,7 @@ class GridPrior(Protocol):
         self, phrases: NDArray[np.float32], negative: NDArray[np.float32], shape_cell: tuple[int, int],
         pixel_size_m: float, seeds: Sequence[int], *, guidance_scale: float, steps: int,
         known: NDArray[np.float32] | None = None, known_valid: NDArray[np.bool_] | None = None,
-        like_seed: int | None = None,
+        like_seed: int | None = None, watch: Callable[[int, int], None] = lambda done, total: None,
     ) -> NDArray[np.float32]:  # fmt: skip
         """One grid for each seed: (n, rows, cols, dim) float32 of length 1; known cells come back as they were."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -67,12 +67,12 @@ class LoadedPrior:
         self, phrases: NDArray[np.float32], negative: NDArray[np.float32], shape_cell: tuple[int, int],
         pixel_size_m: float, seeds: Sequence[int], *, guidance_scale: float, steps: int,
         known: NDArray[np.float32] | None = None, known_valid: NDArray[np.bool_] | None = None,
-        like_seed: int | None = None,
+        like_seed: int | None = None, watch: Callable[[int, int], None] = lambda done, total: None,
     ) -> NDArray[np.float32]:  # fmt: skip
         """See :func:`~.prior_sampling.sample_grids`."""
         return sample_grids(
             self.network, phrases, negative, shape_cell, pixel_size_m, seeds, guidance_scale=guidance_scale,
-            steps=steps, known=known, known_valid=known_valid, like_seed=like_seed,
+            steps=steps, known=known, known_valid=known_valid, like_seed=like_seed, watch=watch,
         )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -38,7 +38,7 @@ def sample_grids(
     network: GridPriorNetwork, phrases: NDArray[np.float32], negative: NDArray[np.float32],
     shape_cell: tuple[int, int], pixel_size_m: float, seeds: Sequence[int], *, guidance_scale: float,
     steps: int = STEPS, known: NDArray[np.float32] | None = None, known_valid: NDArray[np.bool_] | None = None,
-    like_seed: int | None = None,
+    like_seed: int | None = None, watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> NDArray[np.float32]:  # fmt: skip
     """One grid for each seed.
 
@@ -53,6 +53,7 @@ def sample_grids(
         steps: of the solver (first order, deterministic).
         known: (rows, cols, dim) embeddings of length 1 that are fixed where ``known_valid`` (rows, cols) says so.
         like_seed: the noise of the candidates is mostly that of this seed, so that their layouts are near to its.
+        watch: called before each step with how many are done, of how many; what it raises ends the sampling.
 
     Returns:
         (n, rows, cols, dim) float32 of length 1; fixed cells exactly as given.
@@ -66,7 +67,8 @@ def sample_grids(
     estimate = _Guided(network, phrases, negative, len(seeds), pixel_size_m, given, fixed, guidance_scale)
     levels = noise_levels(steps)
     x = noise
-    for level, following in pairwise(levels):
+    for done, (level, following) in enumerate(pairwise(levels)):
+        watch(done, steps)
         x = torch.where(fixed[..., None], (1 - level) * given + level * noise, x)
         clean = torch.where(fixed[..., None], given, estimate(x, level))
         remaining = (x - (1 - level) * clean) / level

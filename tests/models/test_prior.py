@@ -41,6 +41,19 @@ def test_a_rotation_knows_only_the_difference_of_positions() -> None:
     assert torch.allclose(near, far, atol=1e-4)
 
 
+def test_each_step_is_told_before_it_and_what_is_raised_there_ends_the_sampling(network) -> None:
+    steps = []
+
+    def watch(done: int, total: int) -> None:
+        steps.append((done, total))
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sample(network, watch=watch)
+    assert steps == [(0, 4), (1, 4), (2, 4)]
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (2, 7), (5, 3), (WINDOW_CELLS + 5, 2)])
 def test_grids_of_any_shape_come_at_length_one(network, shape) -> None:
     vectors = sample(network, shape)

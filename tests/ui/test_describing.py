@@ -151,6 +151,19 @@ def test_what_cannot_be_laid_out_is_said_at_once(
     assert studio.jobs.of_document(document.id) == []
 
 
+def test_a_large_layout_tells_how_far_it_is_and_is_stopped_in_its_middle(studio: Workspace) -> None:
+    document = handlers.empty_canvas(studio, "aerial", 60, 60)
+    job = start_description(studio, document, {"text": TEXT, "count": 1})
+    until = time.monotonic() + 120
+    while job.done < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert 2 <= job.done < job.total
+    assert job.eta_s is not None
+    studio.jobs.cancel(job.id)
+    assert (end(job).state, keys(studio, document)) == ("cancelled", [])
+    assert job.done < job.total - 1
+
+
 def test_a_newer_wish_stops_the_one_before(studio: Workspace, document: Document) -> None:
     jobs = [start_description(studio, document, {"text": TEXT, "count": 6}) for _ in range(2)]
     assert [end(job).state for job in jobs] == ["cancelled", "done"]

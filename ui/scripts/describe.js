@@ -172,7 +172,7 @@ function follow(job) {
   if (job.state === 'running' && job.done) parts.bar.value = job.done / job.total;
   else parts.bar.removeAttribute('value');
   const eta = job.eta_s ? ` · ${formatSeconds(job.eta_s)} left` : '';
-  parts.progressText.textContent = job.state === 'queued' ? (job.before ? `Waiting for ${job.before} job${job.before > 1 ? 's' : ''} before it` : 'Starting …') : `Layout ${Math.min(job.done + 1, job.total)} of ${job.total}${eta}`;
+  parts.progressText.textContent = job.state === 'queued' ? (job.before ? `Waiting for ${job.before} job${job.before > 1 ? 's' : ''} before it` : 'Starting …') : `Layout ${job.part + 1} of ${job.parts}${eta}`;
   cards.follow(job);
   if (job.state === 'failed' && failed !== job.id && Date.now() / 1000 - job.finished < 30) {
     failed = job.id;

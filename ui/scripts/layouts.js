@@ -39,10 +39,10 @@ export function layoutCards({ more }) {
     element, load, empty: () => !layouts.length, has: (text) => layouts.some((one) => one.text === text),
     /** Each layout is shown when it is there. */
     follow(job) {
-      const key = `${job.id} ${job.done} ${job.state}`;
+      const key = `${job.id} ${job.part} ${job.state}`;
       if (key === followed) return;
       followed = key;
-      if (job.done) load();
+      if (job.part || job.state === 'done') load();
     },
   };
 }
