@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -34,11 +35,14 @@ from ssldiff_core.embeddings.foreground import foreground_cells
 from ssldiff_core.embeddings.grid import EmbeddingGrid
 from ssldiff_core.export.pixels import ArraySource
 from ssldiff_core.export.tiff import write_tiff
+from ssldiff_core.geometry import GridGeometry
 from ssldiff_core.models.catalogue import get_model_spec
 from ssldiff_core.models.placement import choose_device, choose_dtype
-from ssldiff_core.scenes import open_scene
+from ssldiff_core.scenes import Scene, open_scene
 
 from .report import parse_arguments, report
+
+Result = TypeVar("Result")
 
 SLIDE_M, GRID_M, BATCH = 2.5e-7, 5e-7, 64
 BLOCK_PX, LEVELS = 2048, 4
@@ -157,11 +161,18 @@ def encode(path: Path, encoder: PatchEncoder, workers: int, *, foreground_only: 
     return last.grid
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Seconds of a call."""
+def grid_of(scene: Scene, encoder: PatchEncoder) -> GridGeometry:
+    """The cells that cover a scene."""
+    return GridGeometry.covering(
+        scene.bounds_l0, pixel_size_m=GRID_M, scene_pixel_size_m=SLIDE_M, cell_px=encoder.patch_px, latent_factor=8
+    )
+
+
+def timed(work: Callable[[], Result]) -> tuple[Result, float]:
+    """What a call gives, and its seconds."""
     start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    found = work()
+    return found, time.perf_counter() - start
 
 
 def measure_memory(folder: Path, encoder: TimmPatchEncoder, workers: int, sides: tuple[int, ...]) -> dict[str, float]:
@@ -188,17 +199,18 @@ def measure_speed(path: Path, encoder: TimmPatchEncoder, workers: int, rounds: i
     with open_scene(path) as scene:
         *_, first = embed_scene(scene, encoder, pixel_size_m=GRID_M, region_l0=scene.bounds_l0.scaled(0.1))
         assert first.grid is not None
-    grid = encode(path, encoder, workers, foreground_only=True)
-    cells = np.argwhere(grid.valid)
     with open_scene(path) as scene:
-        assert (foreground_cells(scene, grid.geometry) == grid.valid).all()
-    known = plain_loop(path, encoder, cells[: 8 * BATCH])
-    cosines = (known * grid.vectors[tuple(cells[: 8 * BATCH].T)]).sum(axis=1)
+        cells = np.argwhere(foreground_cells(scene, grid_of(scene, encoder)))
     seconds: dict[str, list[float]] = {"plain": [], "here": [], "ahead": []}
     for _ in range(rounds):
-        seconds["plain"].append(timed(lambda: plain_loop(path, encoder, cells)))
-        seconds["ahead"].append(timed(lambda: encode(path, encoder, workers, foreground_only=True)))
-        seconds["here"].append(timed(lambda: encode(path, encoder, 0, foreground_only=True)))
+        grid, spent = timed(lambda: encode(path, encoder, workers, foreground_only=True))
+        seconds["ahead"].append(spent)
+        assert (np.argwhere(grid.valid) == cells).all()
+        known, spent = timed(lambda: plain_loop(path, encoder, cells))
+        seconds["plain"].append(spent)
+        _, spent = timed(lambda: encode(path, encoder, 0, foreground_only=True))
+        seconds["here"].append(spent)
+    cosines = (known * grid.vectors[tuple(cells.T)]).sum(axis=1)
     middle = {name: statistics.median(values) for name, values in seconds.items()}
     return {
         "encoding_speedup": middle["plain"] / middle["ahead"],
