@@ -26,7 +26,8 @@ p, figcaption, dt { color: var(--soft); } .note { max-width: 60rem; } code { fon
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; margin: 1rem 0; } dd { margin: 0; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th { font-weight: 600; } .number { text-align: right; } td.number { white-space: nowrap; }
+th { font-weight: 600; } .number { text-align: right; }
+td span { white-space: nowrap; }
 .plot { background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: .5rem; max-width: 100%;
   display: inline-block; } .plot img { max-width: 100%; display: block; }
 .pictures { display: grid; gap: .8rem; } .pictures figure { margin: 0; } .pictures img { width: 100%; display: block;
@@ -93,6 +94,9 @@ def _cell(cell: Cell) -> str:
     if isinstance(cell, str):
         return f"<td>{escape(cell)}</td>"
     text = str(cell) if isinstance(cell, Measurement | int) else number(float(cell))
+    value, space, interval = text.partition(" ")
+    if space:  # goes below its value where the page is narrow
+        return f'<td class="number">{escape(value)} <span>{escape(interval)}</span></td>'
     return f'<td class="number">{escape(text)}</td>'
 
 
