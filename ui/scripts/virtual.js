@@ -128,11 +128,21 @@ function picture(pane, level, row, col) {
   if (!image) {
     image = new Image();
     image.onload = () => pane.redraw();
+    image.onerror = () => lose(key, row, col); // the disk was needed for something else
     image.src = url(`documents/${state.document.id}/virtual/${slide.version}/${level}/${row}_${col}.jpg`);
     images.set(key, image);
     if (images.size > KEPT_IMAGES) images.delete(images.keys().next().value);
   }
   return image;
+}
+
+/** A tile that is no longer kept is coarse again, and drawn when one looks at it next. */
+function lose(key, row, col) {
+  images.delete(key);
+  if (!key.startsWith(`${slide?.version} `)) return;
+  slide.ready.delete(`${row} ${col}`);
+  looked = '';
+  emit('virtual');
 }
 
 function describe(pane) {
