@@ -77,6 +77,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from ..evaluation.studies.representation_report import make_report
     from ..evaluation.studies.representations import representation_scores, representations
     from ..evaluation.studies.sets import PROTOCOLS, digests_seen, load_set, make_rounds, seen_tests
+    from ..models.catalogue import get_model_spec
 
     remedy = f"Make one: ssldiff study patches {arguments.set} --data {arguments.data} -o patches"
     if arguments.encoder_steps and (arguments.synthetic is None or not arguments.synthetic.is_dir()):
@@ -97,7 +98,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     blocks, extra = _blocks(study, used, arguments, told)
     chosen = representations(arguments.levels) | extra
     scores = list(representation_scores(blocks, chosen, study.labels()[: study.real], rounds, told))
+    spec = get_model_spec(protocol.model_id)
     facts = {
+        "model version": f"{spec.version}, encoder {spec.encoder_id}, weights {spec.digest[:12]}",
         "images": len(used), "classes": len(study.classes), "seeds": arguments.seeds,
         "noise levels": ", ".join(f"{level:g}" for level in arguments.levels),
         "test images seen in training": sum(seen.values()),

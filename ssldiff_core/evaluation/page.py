@@ -27,7 +27,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; m
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { font-weight: 600; } .number { text-align: right; }
-td span { white-space: nowrap; }
+td span { display: block; white-space: nowrap; color: var(--soft); font-size: .88em; }
 .plot { background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: .5rem; max-width: 100%;
   display: inline-block; } .plot img { max-width: 100%; display: block; }
 .pictures { display: grid; gap: .8rem; } .pictures figure { margin: 0; } .pictures img { width: 100%; display: block;
@@ -38,6 +38,9 @@ td span { white-space: nowrap; }
 _FOOT = (
     "Pictures that a caption calls generated, drawn or varied are SYNTHETIC: they show nothing that was photographed."
 )
+
+_NONE = "–"
+"""In a table: no number."""
 
 PICTURE_SCALE = 2
 """Pictures are stored at most so many times as wide as they are shown, for displays with small pixels."""
@@ -86,16 +89,16 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
 
 
 def _column_class(cells: Sequence[Cell]) -> str:
-    """The head of a column of numbers stands over them, to the right."""
-    return ' class="number"' if cells and not any(isinstance(cell, str) for cell in cells) else ""
+    """The head of a column of numbers, and of dashes where there is none, stands over them, to the right."""
+    return ' class="number"' if cells and not any(isinstance(cell, str) and cell != _NONE for cell in cells) else ""
 
 
 def _cell(cell: Cell) -> str:
-    if isinstance(cell, str):
+    if isinstance(cell, str) and cell != _NONE:
         return f"<td>{escape(cell)}</td>"
-    text = str(cell) if isinstance(cell, Measurement | int) else number(float(cell))
+    text = str(cell) if isinstance(cell, Measurement | int | str) else number(float(cell))
     value, space, interval = text.partition(" ")
-    if space:  # goes below its value where the page is narrow
+    if space:  # below its value: beside it, wide tables would not fit
         return f'<td class="number">{escape(value)} <span>{escape(interval)}</span></td>'
     return f'<td class="number">{escape(text)}</td>'
 
