@@ -24,6 +24,8 @@ from .console import Console
 from .grids import add_encoder_options, checked_grid_output, load_encoder_as_asked, load_encoder_of
 
 if TYPE_CHECKING:
+    import torch
+
     from ..embeddings.encoder import PatchEncoder
     from ..embeddings.grid import EmbeddingGrid
     from ..geometry import Box
@@ -155,20 +157,29 @@ def _readers(asked: int | None, scene: Scene, encoder: PatchEncoder, pixel_size_
 def _choose_encoder(scene: Scene, arguments: argparse.Namespace) -> tuple[PatchEncoder, ModelSpec | None]:
     """The encoder asked for; else the model asked for, or the one nearest to the scene, and its encoder."""
     from ..models.catalogue import get_model_spec, list_models
-    from ..models.families import get_family
-    from ..models.placement import choose_device, choose_dtype
+    from ..models.placement import choose_device
 
     place = choose_device(arguments.device)
     device, asked = str(place), arguments.precision
     if arguments.encoder:
-        precision = "float32" if asked == "auto" else asked
-        return load_encoder_as_asked(arguments.encoder, arguments, device, precision=precision), None
+        of_model = next((spec for spec in list_models() if spec.encoder_id == arguments.encoder), None)
+        dtype = _precision(asked, place, of_model)
+        return load_encoder_as_asked(arguments.encoder, arguments, device, precision=dtype), None
     if arguments.model:
         model = get_model_spec(arguments.model)
     else:
         model = _nearest_model(_known_pixel_size(scene), list_models())
-    dtype = choose_dtype(place, get_family(model.family).auto_precision if asked == "auto" else asked)
-    return load_encoder_of(model, arguments, device, str(dtype).removeprefix("torch.")), model
+    return load_encoder_of(model, arguments, device, _precision(asked, place, model)), model
+
+
+def _precision(asked: str, device: torch.device, model: ModelSpec | None) -> str:
+    """Of an encoder's network: by default what its model computes in; of an encoder without a model here, float32."""
+    from ..models.families import get_family
+    from ..models.placement import choose_dtype
+
+    if asked == "auto":
+        asked = "float32" if model is None else get_family(model.family).auto_precision
+    return str(choose_dtype(device, asked)).removeprefix("torch.")
 
 
 def _nearest_model(pixel_size_m: float, specs: list[ModelSpec]) -> ModelSpec:
