@@ -63,6 +63,6 @@ def _plot(means: Mapping[tuple[str, str], Measurement]) -> Plot:
         axes.axhline(0.5, color="grey", linewidth=0.8)
         axes.set_xticks(range(len(models)), models)
         axes.set_ylabel("AUC")
-        axes.legend()
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(ARMS), frameon=False)  # above the bars
 
     return Plot("AUC", draw, "With 95 % intervals; 0.5 is chance.")
