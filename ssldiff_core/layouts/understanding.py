@@ -67,7 +67,12 @@ def check_understood(prompt: Prompt, vocabulary: Vocabulary, encoder: TextEncode
 
 
 def _names_something(phrase: str, vocabulary: Vocabulary) -> bool:
-    """Whether it holds a word of a known name, and not more words that nobody taught (``tumour in pale stroma``)."""
+    """Whether it holds a whole known name (``bird's eye view of intersection``), or a word of one and not more words
+    that nobody taught (``tumour in pale stroma``).
+    """
+    said = f" {' '.join(split_words(phrase))} "
+    if any(f" {' '.join(split_words(name))} " in said for names in vocabulary.concepts.values() for name in names):
+        return True
     words = [word for word in split_words(phrase) if word not in FILLER_WORDS | POSITION_WORDS]
     known = vocabulary.content_words
     named = [word for word in words if {word, f"{word}s", word.removesuffix("s")} & known]

@@ -89,3 +89,8 @@ def test_a_known_adjective_among_unknown_words_names_nothing() -> None:
     with pytest.raises(SettingsError, match="nothing of it is known"):
         check_understood(read_prompt("pale xyzzy quux", "", words), words, LetterEncoder(), "tests")
     assert check_understood(read_prompt("pale sand", "", words), words, LetterEncoder(), "tests") == []
+
+
+def test_a_whole_known_name_is_understood_among_any_number_of_unknown_words() -> None:
+    notes = check_understood(read_prompt("xyzzy quux zork of river", "", WORDS), WORDS, LetterEncoder(), "tests")
+    assert [note.split()[0] for note in notes] == ["'xyzzy'", "'quux'", "'zork'"]
