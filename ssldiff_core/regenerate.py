@@ -61,7 +61,7 @@ def regenerate(
         >>> *_, first = ssldiff.generate(layout, ssldiff.Settings(seed=7, steps=2), keep=kept)
         >>> *_, second = ssldiff.regenerate(kept, layout.apply(ssldiff.Vary(((0, 0),), 0.8, seed=1)))
         >>> changed = (first.result.image != second.result.image).any(axis=-1)
-        >>> bool(changed[:128, :128].any()), bool(changed[:, 320:].any())
+        >>> bool(changed[:128, :128].any()), bool(changed[:, 352:].any())
         (True, False)
     """
     if redraw_cells < 0:
