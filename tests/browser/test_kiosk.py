@@ -31,6 +31,7 @@ def test_a_stage_shows_its_gallery_wakes_at_a_touch_and_begins_anew(browser: Any
         look.page.mouse.click(600, 300)
         look.page.wait_for_selector(".sd-show", state="detached")
         assert look.page.locator("#sd-upload").is_hidden()
+        assert "file of your own" not in look.page.inner_text("#sd-panel-explore")
         look.shoot("kiosk-start")
         look.page.click("button:has-text('Start painting')")
         look.page.wait_for_selector(".sd-swatch")

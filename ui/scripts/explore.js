@@ -29,7 +29,7 @@ export function mount(element) {
     way.hidden = done === 3;
     way.replaceChildren(...STEPS.map(([title, text], index) => step(title, text, index, done)));
   };
-  for (const name of ['document', 'result', 'jobs', 'region', 'start-opened', 'start-closed']) on(name, show);
+  for (const name of ['document', 'result', 'jobs', 'region', 'start-opened', 'start-closed', 'kiosk']) on(name, show);
   show();
 }
 

@@ -1,6 +1,6 @@
 // A stage: a gallery while nobody touches the screen; after a while without a touch everything begins anew.
 
-import { ask, on, state, url } from './store.js';
+import { ask, emit, on, state, url } from './store.js';
 import { h } from './format.js';
 import { restoreTheme } from './topbar.js';
 
@@ -16,6 +16,7 @@ export async function startKiosk() {
   document.body.classList.add('sd-kiosk');
   restoreTheme('dark'); // images shine on a stage; a visitor may choose light until the next one comes
   state.kiosk = true;
+  emit('kiosk');
   let last = Date.now();
   for (const name of TOUCHES) addEventListener(name, (event) => { last = Date.now(); if (name !== 'pointermove') wake(event); }, { capture: true, passive: false });
   setInterval(() => {

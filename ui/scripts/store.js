@@ -5,7 +5,7 @@ export const url = (path) => new URL(path, BASE).href;
 
 const listeners = new Map();
 
-/** Call `handler` whenever `name` is emitted. Names: document, layout, palette, jobs, result, tool, tab, view, hover, region, notice, library, selection, layouts, start, start-opened, start-closed. */
+/** Call `handler` whenever `name` is emitted. Names: document, layout, palette, jobs, result, tool, tab, view, hover, region, notice, library, selection, layouts, start, start-opened, start-closed, kiosk. */
 export function on(name, handler) {
   if (!listeners.has(name)) listeners.set(name, new Set());
   listeners.get(name).add(handler);
