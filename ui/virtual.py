@@ -105,7 +105,8 @@ class Slides:
         from ssldiff_core.models.catalogue import get_model_spec
 
         grid, held, spec = layout.grid(), self._held.get(document.id), get_model_spec(document.model_id)
-        facts = (spec.digest, wish.settings.seed, wish.settings.guidance_scale, STEPS, spec.has_student)
+        guidance = None if spec.has_student else wish.settings.guidance_scale  # a student needs none
+        facts = (spec.digest, wish.settings.seed, guidance, STEPS, spec.has_student)
         if held is not None and held.facts == facts and held.grid == grid:
             return held
         return Slide(document.id, facts, grid, self._store)

@@ -51,7 +51,7 @@ def test_the_digest_follows_the_weights(folder):
 def test_a_judge_ships_and_is_no_part_of_what_draws(domain) -> None:
     spec = get_model_spec(domain)
     assert (spec.folder / "judge" / "encoder.safetensors").is_file()
-    assert {name for name, _ in spec.weights_files()} == {"autoencoder", "denoiser"}
+    assert {name for name, _ in spec.weights_files()} == {"autoencoder", "denoiser", "student"}
     judge = load_features(f"judge-{domain}")
     assert judge.id == f"judge-{domain}"
     assert judge.extract(np.zeros((1, 128, 128, 3), np.uint8)).shape == (1, 256)
