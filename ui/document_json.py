@@ -55,7 +55,7 @@ def document_to_json(document: Document) -> dict[str, object]:
             "name": document.name,
             "version": document.version,
             "model_id": document.model_id,
-            "has_student": _has_student(document.model_id),
+            **_speeds(document.model_id),
             "scene": None if scene is None else {**vars(scene), "needs_pixel_size": scene.pixel_size_m is None},
             "results": [vars(record) for record in document.results],
             "shown": document.shown,
@@ -70,15 +70,16 @@ def document_to_json(document: Document) -> dict[str, object]:
         return body
 
 
-def _has_student(model_id: str) -> bool:
-    """Whether the page may offer fast drawing; a model that is not here any more has none."""
+def _speeds(model_id: str) -> dict[str, bool]:
+    """Whether the page may offer fast drawing, and begins with it; a model that is not here any more has none."""
     from ssldiff_core.errors import ModelError
     from ssldiff_core.models.catalogue import get_model_spec
 
     try:
-        return get_model_spec(model_id).has_student
+        spec = get_model_spec(model_id)
     except ModelError:
-        return False
+        return {"has_student": False, "begins_fast": False}
+    return {"has_student": spec.has_student, "begins_fast": spec.has_student and spec.begins_fast}
 
 
 def _grid_to_json(grid: EmbeddingGrid, note: str) -> dict[str, object]:

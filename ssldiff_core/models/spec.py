@@ -52,6 +52,7 @@ class ModelSpec:
         cells_per_window: cells along a window whose embeddings it is told, each for itself; 1 for one condition, the
             field at the window's centre.
         latent_rgb: linear map from a latent to RGB in [-1, 1], for previews; empty where the weights tell it.
+        begins_fast: whether the app begins with the student, since its images look as good as the model's own.
         sources: (part, place) for parts that lie elsewhere: a folder, or ``owner/name[@revision]:subfolder`` on the
             Hugging Face hub.
 
@@ -79,6 +80,7 @@ class ModelSpec:
     latent_rgb: tuple[tuple[float, ...], ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
     guidance_interval: tuple[float, float] = (0.0, 1.0)
+    begins_fast: bool = False
 
     def __post_init__(self) -> None:
         asked = f"describe the model {self.id!r}"

@@ -44,7 +44,7 @@ def _write_model(folder: Path, name: str, sizes: tuple[float, ...]) -> None:
     facts = {
         "id": name, "family": "native", "version": "tiny", "domain": name, "encoder_id": spec.id, "condition_dim": DIM,
         "cell_px": 128, "pixel_sizes_m": list(sizes), "latent_factor": 8, "latent_channels": 8, "guidance_scale": 1.5,
-        "licence": "Apache-2.0", "paper": "",
+        "licence": "Apache-2.0", "paper": "", "begins_fast": name == "tissue",
     }  # fmt: skip
     (folder / "model.json").write_text(json.dumps(facts), encoding="utf-8")
     if name == "aerial":

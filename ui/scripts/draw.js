@@ -18,7 +18,7 @@ let settings = { seed: 0, steps: 20, guidance: 1.5, engine: '', strength: 100 };
 let count = 1;
 let appearance = '';
 let anew = false;
-let fast = true; // where the model has a student
+let fast = null; // as the model begins, until somebody chooses
 
 // Gradio's fields tell what is in them; the button's handler asks for the rest.
 window.ssldiffSettings = (seed, steps, guidance, engine, strength) => {
@@ -48,7 +48,7 @@ export function setCount(next) {
 export const settingsNow = () => settings;
 
 /** Whether the model's student draws: it is chosen, there is one, and no engine is asked for by name. */
-export const isFast = () => fast && Boolean(state.document?.has_student) && !settings.engine;
+export const isFast = () => Boolean((fast ?? state.document?.begins_fast) && state.document?.has_student) && !settings.engine;
 
 /** @param {boolean} next  whether to draw fast, where the model has a student */
 export function setFast(next) {
