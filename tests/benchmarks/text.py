@@ -6,7 +6,8 @@
 Prompts are phrased as no caption of the training was. Images are 256 px (classes) and 512 px (places), drawn in few
 steps to save time; ``image_steps`` says how many. The class judge is a logistic regression on the features of
 ``--judge`` (a patch encoder's folder; the model's own by default, and then not independent), trained on real training
-images of UC Merced; classes are measured of ``aerial`` alone.
+images of UC Merced, for ``tissue`` of the osteosarcoma set (crops of 256 px; its one test patient has two of the
+three labels, so that is a description and no bar).
 Aerial training images are two cells wide, so layouts of 4 × 4 cells follow composed scenes.
 """
 
@@ -31,13 +32,17 @@ from ssldiff_core.models.prior import PRIOR_FOLDER, read_prior_spec
 from ssldiff_core.settings import Settings
 from ssldiff_core.training.captions import PLACES_AS_SUBJECTS, POSITIONS
 from ssldiff_core.training.concepts import CONCEPTS
-from ssldiff_core.training.data import iterate_images
+from ssldiff_core.training.data import TrainingImage, iterate_images
 from ssldiff_core.training.real_grids import cut_patches, fit_cells
 
 from .report import report
 from .text_prompts import PLACE_FORMS, PLACES, ClassPrompt, PlacePrompt, class_prompts, place_prompts, share_prompts
 
-DOMAIN, PIXEL_SIZE_M = "aerial", 0.3
+DOMAIN = "aerial"
+LABELLED = {"aerial": ("uc_merced", 0.3), "tissue": ("osteosarcoma", 1e-6)}
+"""By model, the set whose labels are asked for, and the pixel size it is taken at."""
+CROPS = 4
+"""Of 256 px, at most, from an image that is larger."""
 PARTS = ("shares", "classes", "places", "seconds")
 
 
@@ -87,13 +92,25 @@ def pooled(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def read_real(bench: Bench, split: str, most: int) -> tuple[list[NDArray[np.uint8]], list[str]]:
-    """256-px images of UC Merced and their labels, an even choice of ``most`` (0: all)."""
-    images = [image for image in iterate_images(bench.data, DOMAIN, split)
-              if "uc_merced" in image.path and image.pixel_size_m == PIXEL_SIZE_M]  # fmt: skip
-    order = np.random.default_rng(0).permutation(len(images))
-    every = [(fit_cells(images[i].pixels)[:256, :256], images[i].label) for i in order]
+    """256-px images of the labelled set and their labels, a random choice of ``most`` (0: all)."""
+    name, size = LABELLED[bench.spec.id]
+    images = [image for image in iterate_images(bench.data, bench.spec.id, split)
+              if name in image.path and image.pixel_size_m == size]  # fmt: skip
+    generator = np.random.default_rng(0)
+    order = generator.permutation(len(images))
+    every = [pair for i in order for pair in _crops(images[i], generator)]
     fitted = [pair for pair in every if pair[0].shape[:2] == (256, 256)][: most or None]  # a few are narrower
     return [pixels for pixels, _ in fitted], [label for _, label in fitted]
+
+
+def _crops(image: TrainingImage, generator: np.random.Generator) -> list[tuple[NDArray[np.uint8], str]]:
+    """The image, fitted to cells, or random 256-px squares of a larger one that do not overlap."""
+    pixels = fit_cells(image.pixels)
+    rows, cols = (side // 256 for side in pixels.shape[:2])
+    if rows * cols <= 1:
+        return [(pixels[:256, :256], image.label)]
+    places = [divmod(int(i), cols) for i in generator.permutation(rows * cols)[:CROPS]]
+    return [(pixels[row * 256 :, col * 256 :][:256, :256], image.label) for row, col in places]
 
 
 def measure_classes(bench: Bench, prompts: list[ClassPrompt], quick: bool) -> dict[str, float]:
@@ -218,7 +235,8 @@ def main() -> None:
     if unknown := set(parts) - set(PARTS):
         parser.error(f"there are no parts {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     bench = Bench(arguments)
-    classes = class_prompts(2 if arguments.quick else 7)
+    few, many = (2, 7) if arguments.model == DOMAIN else (4, 21)
+    classes = class_prompts(few if arguments.quick else many, bench.concepts)
     places = place_prompts(16 if arguments.quick else 96, concepts=bench.concepts)
     said = {text for table in (POSITIONS, PLACES_AS_SUBJECTS) for texts in table.values() for text in texts}
     asked = {form.replace("{}", "").strip() for forms in PLACE_FORMS.values() for form in forms}
@@ -231,7 +249,7 @@ def main() -> None:
     }
     if "shares" in parts:
         figures |= measure_shares(bench)
-    if "classes" in parts and arguments.model == DOMAIN:
+    if "classes" in parts:
         figures |= measure_classes(bench, classes, arguments.quick)
     if "places" in parts:
         figures |= measure_places(bench, places)

@@ -61,7 +61,7 @@ PLACES: dict[str, Callable[[int], NDArray[np.bool_]]] = {
 
 @dataclass(frozen=True)
 class ClassPrompt:
-    """A prompt and the label of UC Merced that it asks for."""
+    """A prompt and the label of UC Merced, or of the osteosarcoma set, that it asks for."""
 
     text: str
     label: str
@@ -75,13 +75,14 @@ class PlacePrompt:
     parts: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def class_prompts(each: int) -> list[ClassPrompt]:
-    """``each`` prompts for every label, forms and words in turn."""
+def class_prompts(each: int, concepts: Sequence[Concept] = AERIAL) -> list[ClassPrompt]:
+    """``each`` prompts for every label, forms and words in turn; "no X" asks for nothing by itself."""
     prompts = []
-    for concept in AERIAL:
+    for concept in concepts:
+        words = [word for word in concept.words if not word.startswith("no ")]
         for label in concept.labels:
             for i in range(each):
-                word = concept.words[i % len(concept.words)]
+                word = words[i % len(words)]
                 prompts.append(ClassPrompt(CLASS_FORMS[i % len(CLASS_FORMS)].format(word), label))
     return prompts
 
