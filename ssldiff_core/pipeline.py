@@ -113,6 +113,9 @@ class SSLDiffPipeline(DiffusionPipeline):
         for file in self.spec.folder.glob("*"):
             if file.is_file() and file.name not in (SPEC_NAME, INDEX_NAME) and not (folder / file.name).exists():
                 shutil.copyfile(file, folder / file.name)
+        student = dict(self.spec.part_folders()).get("student")
+        if student is not None and not (folder / "student").exists():  # for those who draw with the folder as a model
+            shutil.copytree(student, folder / "student")
         write_model_spec(replace(self.spec, folder=folder))
         if push_to_hub:
             self.push_to_hub(remote.pop("repo_id", folder.name), **remote)

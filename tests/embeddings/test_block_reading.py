@@ -55,10 +55,11 @@ def embed(scene: Scene, encoder: TimmPatchEncoder, **options: object) -> Embeddi
     return last.grid
 
 
-def test_workers_change_no_bit(encoder: TimmPatchEncoder, tmp_path: Path) -> None:
+def test_workers_change_nothing_but_rounding(encoder: TimmPatchEncoder, tmp_path: Path) -> None:
     with open_scene(slide(tmp_path / "a.png"), pixel_size_m=PIXEL_SIZE) as scene:
         one, two = (embed(scene, encoder, workers=n, region_l0=Box(3, 5, 600, 310)) for n in (0, 2))
-    assert one.digest == two.digest
+    assert np.array_equal(one.valid, two.valid)
+    np.testing.assert_allclose(one.vectors, two.vectors, atol=1e-5)  # a worker computes with one thread
 
 
 def test_the_workers_embed_where_the_encoder_is_small_and_read_ahead_where_it_is_not(
