@@ -159,6 +159,11 @@ def look(browser: Any, server: Server) -> Iterator[Look]:
     yield from looking(browser, server)
 
 
+def _complaint(said: Any) -> str:
+    """A console message, and what it is about: a resource that is missing is named by its address alone there."""
+    return f"{said.text} {said.location.get('url', '')}"
+
+
 def looking(browser: Any, server: Server, **context_options: Any) -> Iterator[Look]:
     options = {"viewport": {"width": 1366, "height": 768}, **context_options}
     context = browser.new_context(**options)
@@ -168,7 +173,7 @@ def looking(browser: Any, server: Server, **context_options: Any) -> Iterator[Lo
     own = (server.address, server.address.replace("http", "ws"), "data:", "blob:")
     page.on("request", lambda request: None if request.url.startswith(own) else found.outside.append(request.url))
     page.on("websocket", lambda socket: None if socket.url.startswith(own) else found.outside.append(socket.url))
-    page.on("console", lambda text: found.complaints.append(text.text) if text.type == "error" else None)
+    page.on("console", lambda said: found.complaints.append(_complaint(said)) if said.type == "error" else None)
     page.on("pageerror", lambda error: found.complaints.append(str(error)))
     page.goto(server.address)
     page.wait_for_selector(".sd-start-inner")
