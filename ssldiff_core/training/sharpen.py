@@ -28,7 +28,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ..embeddings.grid import EmbeddingGrid
 from ..geometry import CELL_PX, LATENT_FACTOR, GridGeometry
 from ..models.native import NativeAutoencoder
-from ..models.placement import choose_device, training_autocast
+from ..models.placement import choose_device
 from .autoencoder import to_pixels
 from .data import CropSampler, TrainingImage, dihedral, sample_weights
 from .patch_encoder import encode_patches, patches_on_lattice
@@ -220,11 +220,3 @@ def sharpen_decoder(
     sharp = copy.deepcopy(model)
     sharp.decoder.load_state_dict(run.average.state_dict())
     return sharp.eval()  # type: ignore[no-any-return]
-
-
-@torch.no_grad()
-def decoded(model: NativeAutoencoder, latents: NDArray[np.float16]) -> NDArray[np.uint8]:
-    """Standardised latents (c, h, w) -> pixels (8 h, 8 w, 3) uint8."""
-    with training_autocast(torch.device("cpu")):
-        pixels = model.cpu().decode(torch.from_numpy(latents).float()[None])[0]
-    return ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()  # type: ignore[no-any-return]
