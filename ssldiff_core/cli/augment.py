@@ -12,6 +12,7 @@ from ..errors import SettingsError
 from ..geometry import parse_pixel_size
 from .arguments import Commands, add_device_options, add_parser, parse_count
 from .console import Console
+from .speed_options import add_speed_options, drawing_settings
 
 if TYPE_CHECKING:
     from ..evaluation.augment.chunk import Job
@@ -38,7 +39,7 @@ size, enlarged where a side is under one cell, continued by their mirror image t
 size of what went in."""
 
 _EXAMPLES = """\
-  ssldiff augment patches -o more --pixel-size 0.5um --per-image 4
+  ssldiff augment patches -o more --pixel-size 0.5um --per-image 4 --fast
   ssldiff augment patches -o more --pixel-size 0.5um --mix same=2,image=1 --strength 0.3,0.6 --filter label
   ssldiff augment uc_merced --splits splits.csv --pixel-size 0.3m -o more --balance --workers 2
   ssldiff augment slides.csv -o more --per-image 1 --target-count HRD=40 --shard 1/4
@@ -65,7 +66,7 @@ def add_command(commands: Commands) -> None:
         "--attempts", type=parse_count, default=3, metavar="N", help="draw a rejected one so often in all"
     )
     group = parser.add_argument_group("drawing")
-    group.add_argument("--steps", type=parse_count, default=STEPS, help=f"denoising steps ({STEPS})")
+    add_speed_options(group, STEPS)
     group.add_argument("--guidance", type=float, metavar="SCALE", help="how closely to follow the embeddings")
     group.add_argument("--workers", type=parse_count, default=1, metavar="N", help="processes, a thread each (1)")
     group.add_argument("--shard", default="1/1", metavar="I/N", help="draw one part of N; machines share the folder")
@@ -164,14 +165,13 @@ def prepare(arguments: argparse.Namespace, console: Console) -> Job:
     """
     from ..evaluation.augment.chunk import Filter, Job
     from ..evaluation.augment.variations import plan_variations
-    from ..generate import Settings
 
     recipe, filter = (
         recipe_from(arguments),
         Filter(arguments.min_fidelity, arguments.filter == "label", arguments.attempts),
     )
-    settings = Settings(
-        steps=arguments.steps, guidance_scale=arguments.guidance, device=arguments.device, precision=arguments.precision
+    settings = drawing_settings(
+        arguments, STEPS, guidance_scale=arguments.guidance, device=arguments.device, precision=arguments.precision
     )
     dataset = read_training_set(arguments, console)
     sources, model_id = embed(dataset, arguments, console)

@@ -33,7 +33,7 @@ _EXAMPLES = """\
   ssldiff evaluate out.ome.tif --json                                    similarity and seams of one result
   ssldiff evaluate generated --real test --training train --memorisation -o report.html
   ssldiff evaluate edited.npz --real grid.npz                            two grids
-  ssldiff evaluate aerial --painting 100 --real held-out -o painting.html    borders, and variance of painted areas"""
+  ssldiff evaluate aerial --painting 100 --fast --real held-out -o p.html   borders, variance of painted areas"""
 
 
 def add_command(commands: Commands) -> None:
@@ -64,6 +64,9 @@ def add_command(commands: Commands) -> None:
         "--painting", type=int, metavar="N", help="paint with a model: N layouts of two classes for its border error "
         "(0: none), and the variance of painted areas beside that of --real images",
     )  # fmt: skip
+    parser.add_argument("--steps", type=parse_count, metavar="N", help="of a painted image (20; --fast: 4)")
+    parser.add_argument("--fast", action="store_true", help="paint with the model's student")
+    parser.add_argument("--precision", default="auto", metavar="NAME", help="of painting: auto, float32, bfloat16")
     parser.set_defaults(run=run)
 
 
@@ -106,7 +109,8 @@ def _run_painting(arguments: argparse.Namespace, console: Console) -> int:
 
     request = PaintingRequest(
         str(arguments.generated), arguments.real, arguments.scene_pixel_size, arguments.painting, seed=arguments.seed,
-        device=arguments.device, command=_command(),
+        device=arguments.device, steps=arguments.steps, fast=arguments.fast, precision=arguments.precision,
+        command=_command(),
     )  # fmt: skip
     with _progress(console, "painting", "image") as progress:
         report = evaluate_painting(request, progress)

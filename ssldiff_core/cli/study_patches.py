@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import SettingsError
 from .arguments import Commands, add_parser, parse_count
 from .console import Console
+from .speed_options import add_speed_options, drawing_settings, speed_words
 
 if TYPE_CHECKING:
     from ..evaluation.augment.dataset import Dataset
@@ -49,7 +50,12 @@ def add_command(commands: Commands) -> None:
         "--amounts", type=parse_amounts, default=(), metavar="A[,A…]",
         help="shares of the training images, 0.05,0.1, or images a class; all of the set's protocol by default",
     )  # fmt: skip
-    parser.add_argument("--steps", type=parse_count, default=STEPS, help=f"denoising steps of a variation ({STEPS})")
+    parser.add_argument(
+        "--features", metavar="NAME",
+        help="what the linear probe reads: a patch encoder, or judge-tissue, judge-aerial, which never conditioned a "
+        "model (the encoder that conditions)",
+    )  # fmt: skip
+    add_speed_options(parser, STEPS, "denoising steps of a variation")
     parser.add_argument("--workers", type=parse_count, default=1, metavar="N", help="processes that draw (1)")
     network = parser.add_argument_group("small network")
     network.add_argument("--cnn", action="store_true", help="train a small network too, from nothing")
@@ -142,12 +148,12 @@ def _command(arguments: argparse.Namespace) -> str:
     """The words that make the study again."""
     words = ["ssldiff study patches", arguments.set, "--data", shlex.quote(str(arguments.data))]
     words += ["-o", shlex.quote(str(arguments.output)), "--seeds", str(arguments.seeds)]
-    words += ["--steps", str(arguments.steps)]
+    words += speed_words(arguments, STEPS)
     for name in ("amounts", "cnn_amounts"):
         amounts = getattr(arguments, name)
         if amounts:
             words += [f"--{name.replace('_', '-')}", ",".join(f"{amount:g}" for amount in amounts)]
-    for name in ("per_image", "mix", "strength", "jitter", "blend", "synthetic"):
+    for name in ("features", "per_image", "mix", "strength", "jitter", "blend", "synthetic"):
         value = getattr(arguments, name)
         if value is not None:
             words += [f"--{name.replace('_', '-')}", shlex.quote(str(value))]
@@ -183,8 +189,9 @@ def _variations(
         return arguments.synthetic, read_rows(arguments.synthetic)
     folder = arguments.output / "synthetic"
     rows = draw_synthetic(
-        protocol, dataset, rounds, folder, steps=arguments.steps, workers=arguments.workers, told=told
-    )
+        protocol, dataset, rounds, folder, drawing_settings(arguments, STEPS, device="cpu"), workers=arguments.workers,
+        told=told,
+    )  # fmt: skip
     return folder, rows
 
 
@@ -193,7 +200,7 @@ def _scores(study: StudySet, arguments: argparse.Namespace, told: Told) -> Itera
     from ..evaluation.studies.patch_scores import CNN_AMOUNTS, cnn_scores, probe_scores
     from ..evaluation.studies.patches import study_features
 
-    real, synthetic = study_features(study, arguments.output, told)
+    real, synthetic = study_features(study, arguments.output, arguments.features, told)
     yield from probe_scores(study, real, synthetic, told)
     if arguments.cnn:
         training, amounts = Training(steps=arguments.cnn_steps), arguments.cnn_amounts or CNN_AMOUNTS
@@ -212,9 +219,16 @@ def _facts(study: StudySet, rows: list[Row], arguments: argparse.Namespace) -> d
         "real images": study.real, "synthetic images": len(kept), "classes": len(study.classes),
         "seeds": arguments.seeds, "kinds": ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items())),
         "model version": f"{spec.version}, encoder {spec.encoder_id}, weights {spec.digest[:12]}",
-        "denoising steps": kept[0].steps if kept else 0, "guidance": kept[0].guidance if kept else 0,
+        "probe reads": arguments.features or spec.encoder_id, "drawn by": _drawn_by(kept),
+        "guidance": kept[0].guidance if kept else 0,
         "mean fidelity": round(sum(row.fidelity for row in kept) / max(1, len(kept)), 3),
     }  # fmt: skip
+
+
+def _drawn_by(rows: Sequence[Row]) -> str:
+    if not rows:
+        return "nobody"
+    return f"{'the student' if rows[0].student == 'yes' else 'the model'} in {rows[0].steps} steps"
 
 
 def tables_in_words(parts: Sequence[Part], page: Path) -> str:

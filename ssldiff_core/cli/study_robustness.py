@@ -12,6 +12,7 @@ from ..errors import SettingsError
 from ..geometry import parse_pixel_size
 from .arguments import Commands, add_parser, parse_count
 from .console import Console
+from .speed_options import add_speed_options, drawing_settings, speed_words, steps_in_words
 
 if TYPE_CHECKING:
     from ..evaluation.augment.sources import Sources
@@ -59,7 +60,7 @@ def add_command(commands: Commands) -> None:
     parser.add_argument(
         "--min-fidelity", type=float, default=0.5, metavar="COSINE", help="least similarity of what is counted (0.5)"
     )
-    parser.add_argument("--steps", type=parse_count, default=STEPS, help=f"denoising steps ({STEPS})")
+    add_speed_options(parser, STEPS)
     parser.add_argument("--seed", type=int, default=0, help="of the versions (0)")
     parser.set_defaults(run=run)
 
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     answers = ask(predictor, versions, out, arguments.min_fidelity)
     facts: dict[str, str | int | float] = {
         "images": len(sources.samples), "groups": len({sample.group for sample in sources.samples}),
-        "skipped": len(sources.skipped), "seed": arguments.seed, "denoising steps": arguments.steps,
+        "skipped": len(sources.skipped), "seed": arguments.seed, "drawn in": steps_in_words(arguments, STEPS),
         "model": f"{spec.id} {spec.version}, weights {spec.digest[:12]}",
         "classifier": str(arguments.predictor or arguments.predictions),
     }  # fmt: skip
@@ -107,7 +108,7 @@ def _command(arguments: argparse.Namespace) -> str:
         value = getattr(arguments, name)
         if value:
             words += [f"--{name.replace('_', '-')}", shlex.quote(str(value))]
-    words += ["--min-fidelity", f"{arguments.min_fidelity:g}", "--steps", str(arguments.steps)]
+    words += ["--min-fidelity", f"{arguments.min_fidelity:g}", *speed_words(arguments, STEPS)]
     return " ".join([*words, "--seed", str(arguments.seed)])
 
 
@@ -160,11 +161,10 @@ def _sources(arguments: argparse.Namespace, console: Console) -> tuple[Sources, 
 def _versions(sources: Sources, spec: ModelSpec, arguments: argparse.Namespace, console: Console) -> list[Version]:
     from ..embeddings.encoder import load_patch_encoder
     from ..evaluation.studies.versions import draw_versions
-    from ..generate import Settings
     from ..models.catalogue import load_model
 
     encoder = load_patch_encoder(spec.encoder_id, patch_px=spec.cell_px)
-    settings = Settings(steps=arguments.steps)
+    settings = drawing_settings(arguments, STEPS)
     with console.progress("drawing versions", "image") as bar:
 
         def told(done: int, total: int) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..geometry import parse_pixel_size
 from .arguments import Commands, add_parser, parse_count
 from .console import Console
+from .speed_options import add_speed_options, drawing_settings, speed_words, steps_in_words
 
 if TYPE_CHECKING:
     from ..evaluation.studies.patches import Told
@@ -46,7 +47,7 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--few", type=parse_count, default=4, metavar="N", help="real large images a class (4)")
     parser.add_argument("--per-slide", type=parse_count, default=2, metavar="K", help="synthetic ones of each (2)")
     parser.add_argument("--seeds", type=parse_count, default=5, help="draws of the few (5)")
-    parser.add_argument("--steps", type=parse_count, default=STEPS, help=f"denoising steps ({STEPS})")
+    add_speed_options(parser, STEPS)
     parser.set_defaults(run=run)
 
 
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         "test bags": len(slides.test), "synthetic bags": len(synthetic), "few a class": arguments.few,
         "mean fidelity": round(sum(one.fidelity for one in synthetic) / max(1, len(synthetic)), 3),
         "model": f"{spec.id} {spec.version}, encoder {spec.encoder_id}, weights {spec.digest[:12]}",
-        "seeds": arguments.seeds, "denoising steps": arguments.steps,
+        "seeds": arguments.seeds, "drawn in": steps_in_words(arguments, STEPS),
     }  # fmt: skip
     warnings = [] if arguments.seeds >= 5 else [f"{arguments.seeds} seeds are too few for an interval to be trusted"]
     report = make_report(scores, _command(arguments), facts, warnings, time.monotonic() - start)
@@ -88,9 +89,9 @@ def _command(arguments: argparse.Namespace) -> str:
     words += ["--data", shlex.quote(str(arguments.data))] if arguments.data else []
     words += ["--model", arguments.model] if arguments.model else []
     words += ["--pixel-size", f"{arguments.pixel_size:g}m"] if arguments.pixel_size else []
-    for name in ("few", "per_slide", "seeds", "steps"):
+    for name in ("few", "per_slide", "seeds"):
         words += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
-    return " ".join(words)
+    return " ".join([*words, *speed_words(arguments, STEPS)])
 
 
 def _bags(arguments: argparse.Namespace, spec: ModelSpec, told: Told) -> tuple[SlideSet, list[SyntheticBag]]:
@@ -98,7 +99,6 @@ def _bags(arguments: argparse.Namespace, spec: ModelSpec, told: Told) -> tuple[S
     from ..embeddings.encoder import load_patch_encoder
     from ..evaluation.studies.slide_sets import load_slides
     from ..evaluation.studies.slides import choose_few, draw_bags
-    from ..generate import Settings
     from ..models.catalogue import load_model
 
     encoder = load_patch_encoder(spec.encoder_id, patch_px=spec.cell_px)
@@ -108,6 +108,6 @@ def _bags(arguments: argparse.Namespace, spec: ModelSpec, told: Told) -> tuple[S
     parents = sorted({i for seed in range(arguments.seeds) for i in choose_few(slides.train, arguments.few, seed)})
     synthetic = draw_bags(
         slides.train, parents, load_model(spec.id), encoder, arguments.output / "synthetic",
-        Settings(steps=arguments.steps), per_bag=arguments.per_slide, pixel_size_m=slides.pixel_size_m, told=told,
+        drawing_settings(arguments, STEPS), per_bag=arguments.per_slide, pixel_size_m=slides.pixel_size_m, told=told,
     )  # fmt: skip
     return slides, synthetic

@@ -89,7 +89,7 @@ def load_features(name: str, device: str = "cpu") -> FeatureExtractor:
                 f"Give the file: {kind}:weights.pth",
             )  # fmt: skip
         return (load_inception if kind == "inception" else load_clip)(Path(file), device)
-    return EncoderFeatures(load_patch_encoder(_folder_of(name), device))
+    return EncoderFeatures(load_patch_encoder(encoder_folder(name), device))
 
 
 def find_judge(name: str) -> Path | None:
@@ -102,8 +102,12 @@ def find_judge(name: str) -> Path | None:
     return None
 
 
-def _folder_of(name: str) -> Path | str:
-    """The folder of a judge; other names as they are."""
+def encoder_folder(name: str) -> Path | str:
+    """The folder of a judge; other names, of encoders, as they are.
+
+    Raises:
+        ModelError: where there is no such judge.
+    """
     if not name.startswith(JUDGE):
         return name
     folder = find_judge(name)

@@ -33,7 +33,9 @@ class PaintingRequest:
         scene_pixel_size_m: of the real images, which are then resampled to the palette's; None takes them as they are.
         layouts: of two classes, for the border error; 0 leaves it out.
         images: canvases of each swatch.
-        steps: of each image.
+        steps: of each image; None takes 20, with ``fast`` the student's own.
+        fast: whether the model's student draws.
+        precision: of the networks.
         seed: of the first image.
         device: of the networks.
         command: the words that asked for it.
@@ -44,7 +46,9 @@ class PaintingRequest:
     scene_pixel_size_m: float | None = None
     layouts: int = 100
     images: int = 2
-    steps: int = 20
+    steps: int | None = None
+    fast: bool = False
+    precision: str = "auto"
     seed: int = 0
     device: str = "auto"
     command: str = "ssldiff evaluate --painting"
@@ -61,13 +65,14 @@ def evaluate_painting(request: PaintingRequest, progress: Callable[[str, int], N
     from ..models.catalogue import load_model
 
     began = time.monotonic()
-    model = load_model(request.model, device=request.device)
+    model = load_model(request.model, device=request.device, precision=request.precision)
     file = model.spec.folder / "palette.npz"
     if not file.is_file():
         raise SettingsError(
             f"paint with {request.model}", "its folder holds no palette.npz", "swatches are painted with"
         )
-    palette, settings = Palette.load(file), Settings(seed=request.seed, steps=request.steps)
+    palette = Palette.load(file)
+    settings = Settings(seed=request.seed, steps=request.steps, student=request.fast)  # type: ignore[arg-type]
     figures: dict[str, Measurement] = {}
     parts: list[Part] = []
     if request.layouts:
@@ -97,7 +102,8 @@ def evaluate_painting(request: PaintingRequest, progress: Callable[[str, int], N
             "measure painting", "neither borders nor real images are asked for", "", "Give --real FOLDER"
         )
     facts: dict[str, str | int | float] = {
-        "Model": f"{model.spec.id} {model.spec.version}", "Steps": request.steps, "Seed": request.seed,
+        "Model": f"{model.spec.id} {model.spec.version}", "Steps": settings.steps,
+        "Drawn by": "its student" if request.fast else "the model itself", "Seed": request.seed,
     }  # fmt: skip
     return Report(
         f"Painting with {request.model}", request.command, figures, parts, facts, (), time.monotonic() - began

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ssldiff_core.cli import main
 
@@ -55,6 +56,27 @@ def test_painting_with_a_model_is_measured_beside_real_images(workplace, models_
     figures = evaluate_painting(request).figures
     assert figures["region_variance"].value > 0
     assert figures["region_variance_all"].n == (3, 4)
+
+
+def test_a_student_paints_where_asked(tmp_path, monkeypatch, capsys):
+    from tests.ui.tiny_models import write_tiny_models
+
+    monkeypatch.setenv("SSLDIFF_MODELS_DIR", str(write_tiny_models(tmp_path / "models")))
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(2).integers(0, 256, (512, 512, 3), dtype=np.uint8)
+    (tmp_path / "real").mkdir()
+    for name in "abcdef":
+        Image.fromarray(np.full_like(pixels, 40 * (ord(name) - 96))).save(tmp_path / "real" / f"{name}.png")
+    line = "evaluate tissue --painting 0 --real real -o {}.html --device cpu"
+    figures = {}
+    for name, how in (("model", "--steps 4"), ("student", "--fast")):
+        assert main([*line.format(name).split(), *how.split()]) == 0
+        record = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
+        assert record["facts"]["Steps"] == 4
+        figures[name] = record["figures"]["region_variance"]["value"]
+    assert figures["model"] != figures["student"]
+    assert main([*line.format("other").replace("tissue", "aerial").split(), "--fast"]) == 2
+    assert "has none" in capsys.readouterr().err
 
 
 def test_mistakes_are_told_with_their_remedy(workplace, capsys):

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
+from ...drawing import resolve
 from ...export.embedding import PNG_KEY
 from ...export.marks import SOFTWARE, XMP_PNG_KEY, xmp_packet
 from ...export.replacing import replacing
@@ -111,6 +112,7 @@ class Workshop:
 
     def __init__(self, job: Job, model: Model, encoder: PatchEncoder) -> None:
         self.job, self.model, self.encoder = job, model, encoder
+        self.settings = resolve(job.settings, model)
         self.judge = LabelJudge(job.sources.describe(), [sample.label for sample in job.sources.samples])
         masked = any(sample.mask for sample in job.sources.samples)
         self.palette = MaskPalette(job.sources, model.spec.latent_factor) if masked else None
@@ -134,7 +136,7 @@ class Workshop:
         images = [
             image
             for start in range(0, len(canvases), size)
-            for image in draw_canvases(canvases[start : start + size], self.model, job.settings)
+            for image in draw_canvases(canvases[start : start + size], self.model, self.settings)
         ]
         read = embed_canvases(images, self.encoder)
         labels = [sources.samples[job.plan[index].source].label for index in indices]
@@ -167,10 +169,9 @@ class Workshop:
     def _row(
         self, variation: Variation, canvas: Canvas, attempt: int, fidelity: float, share: float, kept: bool
     ) -> Row:  # fmt: skip
-        samples, spec, settings = self.job.sources.samples, self.model.spec, self.job.settings
+        samples, spec, settings = self.job.sources.samples, self.model.spec, self.settings
         source = samples[variation.source]
         partner = samples[variation.partner] if variation.partner >= 0 else None
-        scale = spec.guidance_scale if settings.guidance_scale is None else settings.guidance_scale
         return Row(
             file=f"{variation.name}.png" if kept else "", label=source.label, split=source.split, group=source.group,
             kind=variation.kind, amount=variation.amount, source=source.name, source_sha256=source.sha256,
@@ -178,7 +179,7 @@ class Workshop:
             partner_group=partner.group if partner else "", slot=variation.slot, attempt=attempt, seed=canvas.seed,
             fidelity=round(fidelity, 4), label_probability=round(share, 4), kept="yes" if kept else "no",
             pixel_size_m=canvas.grid.geometry.pixel_size_m, model=spec.id, model_digest=spec.digest[:16],
-            steps=settings.steps, guidance=scale,
+            steps=settings.steps, guidance=settings.guidance_scale or 0.0, student="yes" if settings.student else "no",
         )  # fmt: skip
 
     def _written(self, row: Row, index: int, canvas: NDArray[np.uint8]) -> Row:

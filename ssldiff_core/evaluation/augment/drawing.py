@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...diffusion.autoencoder import encode_image, to_uint8
-from ...diffusion.denoisers import Condition, GuidedDenoiser
+from ...diffusion.denoisers import Condition, Denoiser, GuidedDenoiser
 from ...diffusion.field import ConditioningField
 from ...diffusion.reference import Reference, Start, start_of
 from ...diffusion.schedule import Transition, get_solver, noise_levels
@@ -75,9 +75,9 @@ def draw_canvases(canvases: Sequence[Canvas], model: Model, settings: Settings) 
         model.spec.check_grid(canvas.grid)
     settings = resolve(settings, model)
     alone = canvases_at_once(canvases[0].grid) == 1
-    if alone or model.denoiser is None or settings.engine != "dense":
+    if alone or settings.engine != "dense":
         return [_draw_alone(canvas, model, settings) for canvas in canvases]
-    latents = _denoise(canvases, model, settings)
+    latents = _denoise(canvases, model, model.denoiser_for(settings.student), settings)
     with torch.inference_mode():
         pixels = model.autoencoder.decode(latents.to(model.device).contiguous(memory_format=torch.channels_last))
     return [to_uint8(image) for image in pixels]
@@ -92,17 +92,16 @@ def _draw_alone(canvas: Canvas, model: Model, settings: Settings) -> NDArray[np.
     return last.result.image
 
 
-def _denoise(canvases: Sequence[Canvas], model: Model, settings: Settings) -> Tensor:
+def _denoise(canvases: Sequence[Canvas], model: Model, network: Denoiser, settings: Settings) -> Tensor:
     """Clean latents (n, channels, h, w) float32."""
-    assert model.denoiser is not None, "asked before"
     ordinary = noise_levels(settings.steps)
     starts = [_start(canvas, ordinary, model) for canvas in canvases]
     levels = starts[0].levels
     assert all(start.levels == levels for start in starts), "canvases of a batch have one strength"
     height, width = canvases[0].grid.geometry.shape_lat
-    channels = model.denoiser.latent_channels
+    channels = network.latent_channels
     x = torch.from_numpy(np.stack([start.noise.crop(0, 0, height, width, channels) for start in starts]))
-    denoiser = GuidedDenoiser(model.denoiser, settings.guidance_scale or 0.0, settings.guidance_interval)
+    denoiser = GuidedDenoiser(network, settings.guidance_scale or 0.0, settings.guidance_interval)
     condition = denoiser.prepare(_conditions([canvas.grid for canvas in canvases]))  # the same at every step
     solver, previous = get_solver(settings.solver), None
     for step, level in enumerate(levels[:-1]):

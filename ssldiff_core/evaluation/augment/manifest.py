@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 from ...errors import ManifestError
@@ -32,6 +32,7 @@ class Row:
         kept: ``yes`` or ``no``, by the filter.
         pixel_size_m: that the model was told.
         model, model_digest, steps, guidance: what drew it.
+        student: whether it was the model's student, ``yes`` or ``no``.
         mask: path of its mask below the manifest's folder, or nothing.
         sha256: of the file.
     """
@@ -58,6 +59,7 @@ class Row:
     model_digest: str
     steps: int
     guidance: float
+    student: str = "no"
     mask: str = ""
     sha256: str = ""
 
@@ -90,7 +92,8 @@ def read_rows(path: Path) -> list[Row]:
     try:
         with file.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
-        return [Row(**{item.name: _TYPES[str(item.type)](row[item.name]) for item in fields(Row)}) for row in rows]
+        items = [item for item in fields(Row) if item.default is MISSING or (rows and item.name in rows[0])]
+        return [Row(**{item.name: _TYPES[str(item.type)](row[item.name]) for item in items}) for row in rows]
     except OSError as error:
         raise ManifestError(asked, f"it cannot be read: {error.strerror or error}") from error
     except (KeyError, TypeError, ValueError, csv.Error) as error:

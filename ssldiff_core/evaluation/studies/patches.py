@@ -24,6 +24,7 @@ from ..augment.manifest import Row, read_rows
 from ..augment.run import WORK, run_job
 from ..augment.sources import read_sources
 from ..augment.variations import Variation, plan_variations
+from ..features import encoder_folder
 from .features import Picture, fitter, image_features
 from .sets import Protocol, Round
 
@@ -97,7 +98,7 @@ class StudySet:
 
 
 def draw_synthetic(
-    protocol: Protocol, dataset: Dataset, rounds: Sequence[Round], out: Path, *, steps: int, workers: int = 1,
+    protocol: Protocol, dataset: Dataset, rounds: Sequence[Round], out: Path, settings: Settings, *, workers: int = 1,
     told: Told = lambda *_: None,
 ) -> list[Row]:  # fmt: skip
     """Variations of the images that train in a round, as the protocol says; goes on where it was stopped.
@@ -114,7 +115,7 @@ def draw_synthetic(
     recipe = protocol.recipe()
     every = plan_variations(sources.samples, recipe, partners(sources.samples, dataset, rounds))
     plan = _in_order_of_need(every, sources.samples, dataset, rounds)
-    job = Job(out, sources, plan, recipe, spec.id, Settings(steps=steps, device="cpu"), Filter())
+    job = Job(out, sources, plan, recipe, spec.id, settings, Filter())
     for progress in run_job(job, workers=workers):
         told("drawing", progress.done, progress.total)
     return read_rows(out)
@@ -180,17 +181,30 @@ def make_set(
     return StudySet(protocol, dataset, tuple(pictures), tuple(rounds))
 
 
-def study_features(study: StudySet, out: Path, told: Told = lambda *_: None) -> tuple[Features, Features]:
-    """Features of the real pictures (n, views, dim) and of the synthetic ones (m, views, dim)."""
+def study_features(
+    study: StudySet, out: Path, name: str | None = None, told: Told = lambda *_: None
+) -> tuple[Features, Features]:  # fmt: skip
+    """Features of the real pictures (n, views, dim) and of the synthetic ones (m, views, dim).
+
+    Args:
+        study: pictures and rounds.
+        out: folder that remembers them.
+        name: of a patch encoder or judge; None takes the encoder that conditions the set's model.
+        told: progress.
+
+    Raises:
+        ModelError: where there is none of that name.
+    """
     spec = get_model_spec(study.protocol.model_id)
-    encoder = load_patch_encoder(spec.encoder_id, patch_px=spec.cell_px)
+    encoder = load_patch_encoder(encoder_folder(name or spec.encoder_id), patch_px=spec.cell_px)
+    marked = f"-{encoder.id}" if name else ""
     fit_size = fitter(study.protocol.pixel_size_m, spec.pixel_sizes_m, spec.cell_px, spec.id)
 
-    def features_of(name: str, pictures: Sequence[Picture], views: int) -> Features:
+    def features_of(which: str, pictures: Sequence[Picture], views: int) -> Features:
         def progress(done: int, total: int) -> None:
-            told(f"features, {name}", done, total)
+            told(f"features, {which}", done, total)
 
-        return image_features(pictures, encoder, fit_size, views, out / f"features-{name}.npz", progress)
+        return image_features(pictures, encoder, fit_size, views, out / f"features{marked}-{which}.npz", progress)
 
     real = _spread(study, features_of)
     if study.real == len(study.pictures):

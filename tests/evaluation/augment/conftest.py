@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -24,3 +25,16 @@ def patches(models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             pixels = generator.integers(low, low + 100, (side, side, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / f"{number}.png")
     return tmp_path / "set"
+
+
+@pytest.fixture
+def student(patches: Path, models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model ``tiny`` has a student, with random weights of its own."""
+    import torch
+
+    from ssldiff_core.models.native import NativeDenoiser
+
+    root = shutil.copytree(models_dir, tmp_path / "models")
+    torch.manual_seed(1)
+    NativeDenoiser(4, 6, (16, 24), (16, 24), (1, 2, 1), 16).save_pretrained(root / "tiny" / "student")
+    monkeypatch.setenv("SSLDIFF_MODELS_DIR", str(root))

@@ -54,6 +54,28 @@ def test_two_processes_draw_the_same_set_as_one(patches: Path):
     assert drawn("two") == drawn()
 
 
+def test_rows_say_whether_the_student_drew_and_older_manifests_are_read(student: None):
+    line = BASE.replace(" --steps 2", "")
+    assert run(f"{line} --fast") == 0
+    rows = read_rows(Path("out"))
+    assert {(row.student, row.steps, row.guidance) for row in rows} == {("yes", 4, 1.0)}
+    assert run(f"{line.replace('-o out', '-o slow')} --steps 4") == 0
+    assert not set(drawn().values()) & set(drawn("slow").values())
+    with Path("slow/manifest.csv").open(newline="", encoding="utf-8") as stream:
+        table = list(csv.DictReader(stream))
+    with Path("older.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, [name for name in table[0] if name != "student"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(table)
+    assert read_rows(Path("older.csv")) == read_rows(Path("slow"))
+
+
+def test_a_student_in_other_steps_is_refused(student: None, capsys: pytest.CaptureFixture[str]):
+    assert run(f"{BASE} --fast") == 2
+    assert "A student takes 4" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
 def test_a_folder_takes_more_of_its_set_but_not_another_set(patches: Path, capsys: pytest.CaptureFixture[str]):
     assert run(BASE) == 0
     first = drawn()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ssldiff_core.diffusion.reference import Reference
@@ -42,3 +44,19 @@ def test_a_batch_of_variations_starts_from_each_its_own_image(patches):
     for grid, picture, image in zip(grids(2), pictures, images, strict=True):
         alone = drawn_alone(grid, 7, model, Reference(0.5, image=picture))
         assert np.abs(alone.astype(int) - image).max() <= 1
+
+
+def test_a_batch_by_the_student_is_what_the_student_draws_alone(student):
+    model = load_model("tiny", device="cpu", precision="float32")
+    settings = Settings(student=True, device="cpu", precision="float32")
+    pictures = np.random.default_rng(1).integers(0, 256, (2, 128, 256, 3), dtype=np.uint8)
+    for strength in (1.0, 0.5):
+        asked = [
+            Canvas(g, 7, None if strength == 1.0 else p, strength) for g, p in zip(grids(2), pictures, strict=True)
+        ]
+        for canvas, image in zip(asked, draw_canvases(asked, model, settings), strict=True):
+            reference = None if canvas.reference is None else Reference(strength, image=canvas.reference)
+            *_, last = generate(canvas.grid, replace(settings, seed=7), model=model, reference=reference)
+            assert np.abs(last.result.image.astype(int) - image).max() <= 1
+            by_model = draw_canvases([canvas], model, SETTINGS)[0]
+            assert np.abs(by_model.astype(int) - image).max() > 1

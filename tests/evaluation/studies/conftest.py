@@ -2,3 +2,4 @@
 
 from tests.evaluation.augment.conftest import models_dir as models_dir
 from tests.evaluation.augment.conftest import patches as patches
+from tests.evaluation.augment.conftest import student as student

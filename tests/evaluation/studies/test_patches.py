@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from ssldiff_core.cli import main
+from ssldiff_core.embeddings.catalogue import EncoderSpec
+from ssldiff_core.embeddings.encoder import save_patch_encoder
 from ssldiff_core.evaluation.augment.dataset import digest_file
 from ssldiff_core.evaluation.augment.manifest import read_rows
 from ssldiff_core.evaluation.studies.cnn import Training, predict_labels, train_network
@@ -71,6 +73,25 @@ def test_what_is_drawn_is_what_the_options_say_and_the_command_repeats_it(
     record = json.loads(Path("out/study.json").read_text(encoding="utf-8"))
     assert "--mix blend" in record["command"]
     assert "--cnn-amounts 3" in record["command"]
+
+
+def test_the_student_draws_and_another_encoder_reads_where_asked(
+    student: None, data: Path, capsys: pytest.CaptureFixture[str]
+):
+    import timm
+    import torch
+
+    torch.manual_seed(5)
+    spec = EncoderSpec("other-1", "test_resnet", 128, 128, 5, (0.5e-6,), timm_args={"num_classes": 5})
+    save_patch_encoder(Path("other"), spec, timm.create_model(spec.timm_name, **spec.timm_args))
+    line = "study patches crc_he --data set -o out --seeds 2 --amounts 3 --fast --features other --json"
+    assert main(line.split()) == 0
+    capsys.readouterr()
+    assert {(row.student, row.steps) for row in read_rows(Path("out/synthetic"))} == {("yes", 4)}
+    with np.load("out/features-other-1-synthetic.npz") as kept:
+        assert kept["vectors"].shape[2] == 5  # of its one cell, the other encoder's length
+    command = json.loads(Path("out/study.json").read_text(encoding="utf-8"))["command"]
+    assert "--fast --features other" in command.replace(" --amounts 3", "")
 
 
 @pytest.mark.parametrize("option", ["--mix=nothing", "--strength=1.5", "--blend=0.9", "--jitter=200", "--strength=a"])

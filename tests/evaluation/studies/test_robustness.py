@@ -62,9 +62,9 @@ def test_a_table_that_lacks_an_image_or_a_number_is_refused(tmp_path: Path):
 
 
 def test_versions_are_listed_for_any_classifier_and_its_answers_make_the_report(
-    patches: Path, capsys: pytest.CaptureFixture[str]
+    student: None, capsys: pytest.CaptureFixture[str]
 ):
-    line = "study robustness set --pixel-size 0.5um --model tiny --steps 2 -o out"
+    line = "study robustness set --pixel-size 0.5um --model tiny --fast -o out"
     assert main(line.split()) == 0
     versions = read_versions(Path("out"))
     assert len(versions) == 6 * len(version_names())
