@@ -155,6 +155,8 @@ class FieldCrops:
 class VelocityObjective:
     """Velocity matching with logit-normal noise levels; drops the condition of some crops, and of parts of others.
 
+    Which levels are drawn (:meth:`draw_levels`) and how the error counts at each (:meth:`weight`) may be overridden.
+
     Args:
         noise_shift: above 1 moves the noise levels up (Esser et al. 2024, eq. 23), where layouts are decided.
     """
@@ -167,8 +169,7 @@ class VelocityObjective:
 
     def __call__(self, step: int) -> Tensor:
         latents, condition, there, place, size = (part.to(self.device) for part in self.crops.sample(self.batch))
-        level = torch.sigmoid(torch.randn(len(latents), device=self.device))
-        level = self.noise_shift * level / (1 + (self.noise_shift - 1) * level)
+        level = self.draw_levels(len(latents))
         noise = torch.randn_like(latents)
         noisy = torch.lerp(latents, noise, level[:, None, None, None])
         valid = self._validity(latents) * there
@@ -177,7 +178,17 @@ class VelocityObjective:
             condition.contiguous(memory_format=torch.channels_last), valid, size,
             None if torch.rand(()) < PLACELESS_SHARE else place,
         )  # fmt: skip
-        return (velocity.float() - (noise - latents)).square().mean()  # type: ignore[no-any-return]
+        error = (velocity.float() - (noise - latents)).square().mean(dim=(1, 2, 3))
+        return (self.weight(level) * error).mean()  # type: ignore[no-any-return]
+
+    def draw_levels(self, count: int) -> Tensor:
+        """Noise levels (count,) of a batch, in (0, 1)."""
+        level = torch.sigmoid(torch.randn(count, device=self.device))
+        return self.noise_shift * level / (1 + (self.noise_shift - 1) * level)
+
+    def weight(self, level: Tensor) -> Tensor:
+        """How much a crop's squared error of velocity counts at its noise level, (n,) -> (n,)."""
+        return torch.ones_like(level)
 
     def _validity(self, latents: Tensor) -> Tensor:
         """(n, 1, h, w): a tenth of the crops have no condition, a twentieth lack it on one side of a line."""

@@ -26,3 +26,14 @@ def test_muon_multiplies_in_float32_where_bfloat16_is_slow(tmp_path: Path, monke
     run.fit(lambda step: layer(torch.ones(3, 8)).square().mean())
     assert set(seen) == {torch.float32}
     assert run.step == 2
+
+
+def test_a_budget_is_measured_by_its_clock(tmp_path: Path) -> None:
+    """A clock that each reading moves on by 10 s ends a budget of a minute, however long the steps took."""
+    readings = iter(range(0, 10_000, 10))
+    layer = nn.Linear(2, 2)
+    budget = Budget(1.0, clock=lambda: float(next(readings)))
+    run = TrainingRun(layer, tmp_path, budget, device=torch.device("cpu"), optimizer="adamw")
+    run.fit(lambda step: layer(torch.ones(1, 2)).square().mean())
+    assert run.step == 3
+    assert run.seconds == 60.0
