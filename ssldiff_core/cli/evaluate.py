@@ -60,13 +60,17 @@ def add_command(commands: Commands) -> None:
     memory = parser.add_argument_group("memorisation")
     memory.add_argument("--memorisation", action="store_true", help="look for training patches among the generated")
     memory.add_argument("--training", type=Path, metavar="PATH", help="what the model was trained on")
-    parser.add_argument(
+    painting = parser.add_argument_group("painting")
+    painting.add_argument(
         "--painting", type=int, metavar="N", help="paint with a model: N layouts of two classes for its border error "
         "(0: none), and the variance of painted areas beside that of --real images",
     )  # fmt: skip
-    parser.add_argument("--steps", type=parse_count, metavar="N", help="of a painted image (20; --fast: 4)")
-    parser.add_argument("--fast", action="store_true", help="paint with the model's student")
-    parser.add_argument("--precision", default="auto", metavar="NAME", help="of painting: auto, float32, bfloat16")
+    painting.add_argument("--steps", type=parse_count, metavar="N", help="of a painted image (20; --fast: 4)")
+    painting.add_argument("--fast", action="store_true", help="paint with the model's student")
+    painting.add_argument(
+        "--mode", choices=("sample", "mean", "texture"), default="sample", help="of painting (sample)"
+    )
+    painting.add_argument("--precision", default="auto", metavar="NAME", help="of painting: auto, float32, bfloat16")
     parser.set_defaults(run=run)
 
 
@@ -110,7 +114,7 @@ def _run_painting(arguments: argparse.Namespace, console: Console) -> int:
     request = PaintingRequest(
         str(arguments.generated), arguments.real, arguments.scene_pixel_size, arguments.painting, seed=arguments.seed,
         device=arguments.device, steps=arguments.steps, fast=arguments.fast, precision=arguments.precision,
-        command=_command(),
+        mode=arguments.mode, command=_command(),
     )  # fmt: skip
     with _progress(console, "painting", "image") as progress:
         report = evaluate_painting(request, progress)

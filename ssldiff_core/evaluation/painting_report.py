@@ -18,6 +18,7 @@ from .report import Measurement, Part, Report, Table
 from .samples import find_images, read_image
 
 if TYPE_CHECKING:
+    from ..layouts.edits import Mode
     from ..models.catalogue import Model
 
 MEDIAN_AIM_PX = 32
@@ -36,6 +37,7 @@ class PaintingRequest:
         steps: of each image; None takes 20, with ``fast`` the student's own.
         fast: whether the model's student draws.
         precision: of the networks.
+        mode: of painting, as :class:`~ssldiff_core.layouts.Paint` takes it.
         seed: of the first image.
         device: of the networks.
         command: the words that asked for it.
@@ -49,6 +51,7 @@ class PaintingRequest:
     steps: int | None = None
     fast: bool = False
     precision: str = "auto"
+    mode: Mode = "sample"
     seed: int = 0
     device: str = "auto"
     command: str = "ssldiff evaluate --painting"
@@ -91,7 +94,7 @@ def evaluate_painting(request: PaintingRequest, progress: Callable[[str, int], N
             (read_image(f.path, size, request.scene_pixel_size_m) for f in files), palette, encoder, extractor
         )
         painted, pictures = painted_blocks(
-            model, palette, list(real), extractor, settings=settings, images=request.images,
+            model, palette, list(real), extractor, settings=settings, images=request.images, mode=request.mode,
             done=lambda count: progress("painting", count),
         )  # fmt: skip
         variance = variance_figures(real, painted, extractor.id)
@@ -103,7 +106,8 @@ def evaluate_painting(request: PaintingRequest, progress: Callable[[str, int], N
         )
     facts: dict[str, str | int | float] = {
         "Model": f"{model.spec.id} {model.spec.version}", "Steps": settings.steps,
-        "Drawn by": "its student" if request.fast else "the model itself", "Seed": request.seed,
+        "Drawn by": "its student" if request.fast else "the model itself", "Mode": request.mode,
+        "Seed": request.seed,
     }  # fmt: skip
     return Report(
         f"Painting with {request.model}", request.command, figures, parts, facts, (), time.monotonic() - began
@@ -114,7 +118,9 @@ def _measure_borders(
     model: Model, palette: Palette, settings: Settings, request: PaintingRequest, progress: Callable[[str, int], None]
 ) -> tuple[dict[str, Measurement], Table]:
     found = None
-    for found in measure_borders(model, palette, request.layouts, settings=settings, seed=request.seed):
+    for found in measure_borders(
+        model, palette, request.layouts, settings=settings, mode=request.mode, seed=request.seed
+    ):
         progress(f"borders, median so far {found.median_px:.1f} px", 1)
     assert found is not None, "at least one layout is drawn"
     values = found.to_json()

@@ -69,12 +69,13 @@ def test_a_student_paints_where_asked(tmp_path, monkeypatch, capsys):
         Image.fromarray(np.full_like(pixels, 40 * (ord(name) - 96))).save(tmp_path / "real" / f"{name}.png")
     line = "evaluate tissue --painting 0 --real real -o {}.html --device cpu"
     figures = {}
-    for name, how in (("model", "--steps 4"), ("student", "--fast")):
+    for name, how in (("model", "--steps 4"), ("student", "--fast"), ("mean", "--fast --mode mean")):
         assert main([*line.format(name).split(), *how.split()]) == 0
         record = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
         assert record["facts"]["Steps"] == 4
         figures[name] = record["figures"]["region_variance"]["value"]
     assert figures["model"] != figures["student"]
+    assert figures["mean"] < figures["student"], "cells of one embedding differ less than cells of several"
     assert main([*line.format("other").replace("tissue", "aerial").split(), "--fast"]) == 2
     assert "has none" in capsys.readouterr().err
 
