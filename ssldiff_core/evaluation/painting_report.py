@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 MEDIAN_AIM_PX = 32
 
+_IN_WORDS = {
+    "layouts": "layouts", "points": "points of their borders", "pairs": "pairs of swatches",
+    "pairs_left_out": "pairs that are not told apart", "median_px": "displacement, median (px)",
+    "mean_px": "mean (px)", "p95_px": "95th percentile (px)",
+    "bias_px": "median with sign, above 0 where the region grew (px)",
+    "method_median_px": "the method's own error, median (px)",
+    "method_p95_px": "the method's own error, 95th percentile (px)",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class PaintingRequest:
@@ -127,4 +136,5 @@ def _measure_borders(
     about = Measurement(0.0, n=(found.layouts, found.points), note="layouts and points of their borders")
     figures = {f"border_{name}": replace(about, value=float(value)) for name, value in values.items()}
     note = f"Aim: a median of at most {MEDIAN_AIM_PX} px."
-    return figures, Table("Border error", ("figure", "value"), list(values.items()), note)
+    rows = [(_IN_WORDS[name], value) for name, value in values.items()]
+    return figures, Table("Border error", ("figure", "value"), rows, note)
