@@ -112,6 +112,7 @@ def _palette_to_json(document: Document) -> dict[str, object] | None:
     last = document.palette_history[-1][0] if document.palette_history else ""
     return {
         "version": document.palette_version, "swatches": swatches, "points": sorted(document.points),
+        "points_key": document.points_key,
         "last_change": last, "pixel_size": format_length(palette.pixel_size_m), "encoder_id": palette.encoder_id,
     }  # fmt: skip
 

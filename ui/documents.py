@@ -6,6 +6,7 @@ Every change raises its version and is written to disk a moment later, so a relo
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 import uuid
@@ -77,10 +78,10 @@ class Document:
             self.palette_version += 1
             self._changed()
 
-    def set_points(self, name: str, points: np.ndarray, grid_digest: str) -> bool:
-        """Keep a projection (n, 2) float32, unless the grid has changed meanwhile."""
+    def set_points(self, name: str, points: np.ndarray, key: str) -> bool:
+        """Keep a projection (n, 2) float32, unless :attr:`points_key` is another one meanwhile."""
         with self.lock:
-            if self.layout is None or self.layout.base.digest != grid_digest:
+            if self.layout is None or self.points_key != key:
                 return False
             self.points = {**self.points, name: np.ascontiguousarray(points, np.float32)}
             self._changed()
@@ -226,6 +227,16 @@ class Document:
                 vectors: np.ndarray = layout.base.vectors[layout.base.valid]
                 return vectors
             return np.concatenate([swatch.vectors for swatch in layout.palette.swatches])
+
+    @property
+    def points_key(self) -> str:
+        """What the scatter's points are of, 16 hex digits: the grid, or without a scene the palette's swatches."""
+        with self.lock:
+            layout = self.need_layout()
+            if self.scene is not None or layout.palette is None:
+                return layout.base.digest[:16]
+            ids = " ".join(swatch.id for swatch in layout.palette.swatches)
+            return hashlib.blake2b(ids.encode(), digest_size=8).hexdigest()
 
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """Swatch of each cell, -1 for none, and whether an edit touched it: both (rows, cols), int16 and uint8."""

@@ -61,7 +61,7 @@ def finish_layout(workspace: Workspace, document: Document) -> None:
     from ssldiff_core.embeddings.projection import project_pca
 
     vectors = document.point_vectors()
-    document.set_points("pca", fit_square(project_pca(vectors)), document.need_layout().base.digest)
+    document.set_points("pca", fit_square(project_pca(vectors)), document.points_key)
     workspace.publish_document(document)
     if len(vectors) >= AUTOMATIC_UMAP_POINTS:
         start_umap(workspace, document)

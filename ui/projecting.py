@@ -44,7 +44,7 @@ def start_umap(workspace: Workspace, document: Document) -> Job:
     Raises:
         LayoutError: where there are too few points.
     """
-    vectors, digest = document.point_vectors(), document.need_layout().base.digest
+    vectors, key = document.point_vectors(), document.points_key
     if len(vectors) < MIN_UMAP_POINTS:
         raise LayoutError(
             "lay out the points by UMAP", f"there are {len(vectors)}", f"UMAP takes at least {MIN_UMAP_POINTS} points"
@@ -53,17 +53,17 @@ def start_umap(workspace: Workspace, document: Document) -> Job:
         if job.kind == "umap" and job.active:
             return job
     return workspace.jobs.submit(
-        Job("umap", document.id, lane="background"), _umap_work(workspace, document, vectors, digest)
+        Job("umap", document.id, lane="background"), _umap_work(workspace, document, vectors, key)
     )
 
 
-def _umap_work(workspace: Workspace, document: Document, vectors: np.ndarray, digest: str) -> Callable[[Job], None]:
+def _umap_work(workspace: Workspace, document: Document, vectors: np.ndarray, key: str) -> Callable[[Job], None]:
     def work(job: Job) -> None:
         workspace.jobs.report(job, phase="laying out the scatter", done=0, total=0)
         points = workspace.projections.get(vectors, lambda: _in_own_process(vectors, job.cancelled))
         if not np.array_equal(vectors, document.point_vectors()):
             return  # the palette has changed meanwhile
-        if document.set_points("umap", fit_square(points), digest):
+        if document.set_points("umap", fit_square(points), key):
             workspace.publish_document(document)
 
     return work

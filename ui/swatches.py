@@ -138,7 +138,7 @@ def _set_palette(document: Document, palette: Palette) -> None:
     if document.scene is None:
         document.points = {}
         points = fit_square(project_pca(document.point_vectors()))
-        document.set_points("pca", points, document.need_layout().base.digest)
+        document.set_points("pca", points, document.points_key)
 
 
 def _add(workspace: Workspace, document: Document, swatch: Swatch, what: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.browser.conftest import Look, cell_centre
@@ -66,6 +68,19 @@ def test_a_sentence_is_typed_a_layout_taken_and_the_image_drawn(look: Look) -> N
     page.reload()
     page.wait_for_selector(f".sd-layout-card[data-digest='{taken}'] .sd-layout[aria-checked=true]")
     assert page.input_value("#sd-text") == TEXT
+
+
+def test_points_asked_for_before_a_layout_was_taken_come_after_it(look: Look) -> None:
+    late: list[Any] = []
+    look.page.route("**/points/**", lambda route: late.append(route))  # as on a server that is busy
+    begin(look)
+    assert late
+    with look.page.expect_response("**/points/**") as answer:
+        for route in late:
+            route.continue_()
+    look.page.unroute("**/points/**")
+    assert answer.value.ok
+    take(look, 1)  # and the fixture sees that the console said nothing
 
 
 def test_more_like_a_layout_and_cells_that_stay(look: Look) -> None:

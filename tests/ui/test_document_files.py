@@ -40,7 +40,7 @@ def document(workspace: Workspace) -> Document:
     made.set_layout(make_layout(), "tiny")
     swatch = made.need_layout().palette.swatches[1]
     made.edit(Paint(((0, 0), (0, 1)), swatch.id, "mean"))
-    made.set_points("pca", np.ones((30, 2), np.float32), made.need_layout().base.digest)
+    made.set_points("pca", np.ones((30, 2), np.float32), made.points_key)
     add_result(workspace, made)
     told = {"prompt": "a river", "seed": 3, "phrases": ["a river"]}
     grid = replace(make_layout(1).base, source={"text": told})

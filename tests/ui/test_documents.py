@@ -41,7 +41,7 @@ def document(store: DocumentStore) -> Document:
 
 
 def test_a_saved_document_opens_as_it_was(store: DocumentStore, document: Document, tmp_path: Path) -> None:
-    document.set_points("pca", np.ones((30, 2), np.float32), document.need_layout().base.digest)
+    document.set_points("pca", np.ones((30, 2), np.float32), document.points_key)
     store.save(document)
     again = DocumentStore(tmp_path).get(document.id)
     assert again is not None
@@ -69,7 +69,7 @@ def test_edited_cells_are_those_that_differ_from_the_base(document: Document) ->
 
 
 def test_points_of_a_grid_that_is_gone_are_not_taken(document: Document) -> None:
-    old = document.need_layout().base.digest
+    old = document.points_key
     document.set_layout(make_layout(1), "tiny")
     assert not document.set_points("umap", np.zeros((30, 2)), old)
     assert document.points == {}

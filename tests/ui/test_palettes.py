@@ -119,13 +119,12 @@ def test_cells_painted_with_a_swatch_keep_their_embedding_when_its_making_is_tak
 def test_without_a_scene_the_points_follow_the_palette_also_on_disk(
     client: TestClient, workspace: Workspace, document: Document
 ) -> None:
-    digest = document.need_layout().base.digest
-    document.set_points("pca", np.zeros((30, 2), np.float32), digest)
+    document.set_points("pca", np.zeros((30, 2), np.float32), document.points_key)
     workspace.documents.save(document)
     first = ids(document)[0]
     post(client, document, "palette/order", swatches=ids(document)[::-1])
     workspace.documents.save(document)
-    points = np.frombuffer(client.get(f"/documents/{document.id}/points/{digest[:16]}/pca.f32").content, "<f4")
+    points = np.frombuffer(client.get(f"/documents/{document.id}/points/{document.points_key}/pca.f32").content, "<f4")
     of = points.reshape(-1, 3)[:, 2].astype(int)
     assert [ids(document)[k] for k in of[-2:]] == [first, first]
     again = Workspace(AppConfig(data_dir=workspace.config.data_dir)).documents.get(document.id)

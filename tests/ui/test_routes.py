@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from ssldiff_core.layouts.layout import Layout
 from tests.ui.pictures import draw_scene
 from ui.config import static_version
 from ui.documents import Document
@@ -82,12 +83,26 @@ def test_a_stroke_over_the_socket_is_answered_and_told_to_every_page(client: Tes
 
 
 def test_points_are_float32_of_x_y_and_what_they_are_of(client: TestClient, document: Document) -> None:
-    digest = document.need_layout().base.digest
+    key = document.points_key
     n = sum(len(swatch.vectors) for swatch in document.need_layout().palette.swatches)
-    document.set_points("pca", np.arange(2 * n).reshape(n, 2), digest)
-    points = np.frombuffer(client.get(f"/documents/{document.id}/points/{digest[:16]}/pca.f32").content, "<f4")
+    document.set_points("pca", np.arange(2 * n).reshape(n, 2), key)
+    points = np.frombuffer(client.get(f"/documents/{document.id}/points/{key}/pca.f32").content, "<f4")
     assert points.reshape(-1, 3)[1].tolist() == [2.0, 3.0, 0.0]
-    assert client.get(f"/documents/{document.id}/points/{'0' * 16}/pca.f32").status_code == 404
+
+
+def test_what_another_grid_or_palette_replaced_is_answered_by_nothing(client: TestClient, document: Document) -> None:
+    for path in (f"points/{'0' * 16}/pca.f32", f"points/{document.points_key}/none.f32", "exemplars/gone/0.jpg"):
+        assert client.get(f"/documents/{document.id}/{path}").status_code == 204
+
+
+def test_without_a_scene_the_points_outlive_a_layout_that_is_replaced(client: TestClient, document: Document) -> None:
+    key, layout = document.points_key, document.need_layout()
+    document.set_points("pca", np.ones((30, 2)), key)
+    other = layout.base.with_vectors(layout.base.vectors[::-1])
+    assert other != layout.base
+    document.jump_to(Layout(other, layout.palette))
+    assert client.get(f"/documents/{document.id}/points/{key}/pca.f32").status_code == 200
+    assert document.set_points("umap", np.zeros((30, 2)), key)  # which was being made meanwhile
 
 
 @pytest.mark.parametrize("path", ["..%2fserver.py", "none.js", "..%2f..%2fapp.py"])

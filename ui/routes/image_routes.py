@@ -25,7 +25,11 @@ PATCH_PX = 96
 
 
 def image_routes(workspace: Workspace) -> APIRouter:
-    """Addresses carry a version, so everything but previews may be cached for good."""
+    """Addresses carry a version, so everything but previews may be cached for good.
+
+    What a page asks for may be of a grid or a palette that another has replaced a moment ago. That is no fault: the
+    answer is empty (204), and the page asks for what is there now.
+    """
     router = APIRouter()
     tiles = workspace.tiles
 
@@ -46,7 +50,9 @@ def image_routes(workspace: Workspace) -> APIRouter:
     def patch(document_id: str, digest: str, cell: int) -> Response:
         document = find_document(workspace, document_id)
         scene, grid = document.scene, document.need_layout().base
-        if scene is None or not grid.digest.startswith(digest) or not 0 <= cell < grid.valid.size:
+        if scene is None or not grid.digest.startswith(digest):
+            return Response(status_code=204)
+        if not 0 <= cell < grid.valid.size:
             raise HTTPException(404)
         row, col = divmod(cell, grid.geometry.cols)
         entry = workspace.library.get(scene.id)
@@ -55,8 +61,11 @@ def image_routes(workspace: Workspace) -> APIRouter:
     @router.get("/documents/{document_id}/exemplars/{swatch_id}/{index}.jpg")
     def exemplar(document_id: str, swatch_id: str, index: int) -> Response:
         palette = find_document(workspace, document_id).need_layout().palette
-        swatch = palette.find(swatch_id) if palette else None
-        if swatch is None or not 0 <= index < len(swatch.exemplars):
+        known = (*palette.swatches, *palette.retired) if palette else ()
+        swatch = next((one for one in known if one.id == swatch_id), None)
+        if swatch is None:
+            return Response(status_code=204)
+        if not 0 <= index < len(swatch.exemplars):
             raise HTTPException(404)
         return _jpeg(lambda: encode_jpeg(swatch.exemplars[index]))
 
@@ -67,9 +76,11 @@ def image_routes(workspace: Workspace) -> APIRouter:
             return Response(status_code=204)
         return Response(job.preview_jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
-    @router.get("/documents/{document_id}/points/{digest}/{name}.f32")
-    def points(document_id: str, digest: str, name: str) -> Response:
-        content = point_buffer(find_document(workspace, document_id), digest, name)
+    @router.get("/documents/{document_id}/points/{key}/{name}.f32")
+    def points(document_id: str, key: str, name: str) -> Response:
+        content = point_buffer(find_document(workspace, document_id), key, name)
+        if content is None:
+            return Response(status_code=204)
         return Response(content.tobytes(), media_type="application/octet-stream", headers=IMMUTABLE)
 
     @router.get("/documents/{document_id}/results/{result_id}/{what}")
@@ -99,15 +110,15 @@ def find_job(workspace: Workspace, job_id: str) -> Job:
     return job
 
 
-def point_buffer(document: Document, digest: str, name: str) -> np.ndarray:
-    """Points of a projection, (n, 3) float32: x, y, and what it is of.
+def point_buffer(document: Document, key: str, name: str) -> np.ndarray | None:
+    """Points of a projection, (n, 3) float32: x, y, and what it is of; None where they are of something else by now.
 
     The last is the cell's index (row × cols + col) for a grid read from a scene, and the swatch's for a palette alone.
     """
-    layout = document.need_layout()
-    xy = document.points.get(name)
-    if xy is None or not layout.base.digest.startswith(digest):
-        raise HTTPException(404)
+    with document.lock:
+        layout, xy = document.need_layout(), document.points.get(name)
+        if xy is None or document.points_key != key:
+            return None
     if document.scene is not None:
         of = np.flatnonzero(layout.base.valid)
     else:

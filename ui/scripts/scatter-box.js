@@ -26,12 +26,12 @@ export function scatterBox() {
   async function load() {
     showChoice();
     const name = current();
-    const version = scene() ? '' : `?v=${swatches().map((swatch) => swatch.id.slice(0, 6)).join('-')}`; // without a scene the points are the palette's
-    const key = `${state.document?.id} ${grid()?.digest} ${name} ${version}`;
+    const version = state.document?.palette?.points_key; // of the grid, or without a scene of the palette
+    const key = `${state.document?.id} ${version} ${name}`;
     if (name && key !== shown) {
       shown = key;
-      const response = await fetch(url(`documents/${state.document.id}/points/${grid().digest.slice(0, 16)}/${name}.f32${version}`)).catch(() => null);
-      if (response?.ok && shown === key) scatter.setPoints(new Float32Array(await response.arrayBuffer()));
+      const response = await fetch(url(`documents/${state.document.id}/points/${version}/${name}.f32`)).catch(() => null);
+      if (response?.status === 200 && shown === key) scatter.setPoints(new Float32Array(await response.arrayBuffer()));
     }
     if (name) colour();
   }
