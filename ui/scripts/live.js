@@ -27,16 +27,17 @@ export function setOpenedHandler(handler) {
   onOpened = handler;
 }
 
-/** Open a document by id; false where the server has none of this id. */
-export async function openDocument(id) {
+/** Open a document by id, `restored` where the page does so of itself; false where the server has none of this id. */
+export async function openDocument(id, { restored = false } = {}) {
   const answer = await ask(`documents/${id}`).catch(() => null);
   if (!answer) return false;
-  showDocument(answer);
+  if (restored && state.document) return true; // the user was quicker
+  showDocument(answer, { restored });
   return true;
 }
 
 /** Show a document that the server just gave. */
-export function showDocument(body) {
+export function showDocument(body, { restored = false } = {}) {
   close();
   Object.assign(state, { document: null, layout: null, resultId: null, region: null, swatch: 0, view: 'both', model: null, pixelSize: null });
   Object.assign(state.overlay, { reference: true, result: false });
@@ -44,7 +45,7 @@ export function showDocument(body) {
   for (const job of body.jobs ?? []) state.jobs.set(job.id, job);
   state.tool = body.grid ? (body.scene && !body.layout?.edits ? 'pan' : 'brush') : 'region';
   state.view = body.scene ? 'both' : 'result';
-  receiveDocument(body, true);
+  receiveDocument(body, true, restored);
   state.swatch = firstSwatch();
   for (const name of ['selection', 'tool', 'view', 'jobs']) emit(name);
   window.ssldiffDocument = body.id; // read by the Generate button
@@ -137,7 +138,7 @@ function settle(number) {
   waiting.delete(number);
 }
 
-function receiveDocument(body, first) {
+function receiveDocument(body, first, restored = false) {
   const before = state.document;
   if (before && body.version < before.version) return;
   const newGrid = body.grid && before?.grid?.digest !== body.grid.digest;
@@ -154,7 +155,7 @@ function receiveDocument(body, first) {
     state.tool = state.tab === 'explore' ? 'pan' : 'brush';
     emit('tool');
   }
-  emit('document', { first, newGrid: Boolean(newGrid) });
+  emit('document', { first, restored, newGrid: Boolean(newGrid) });
   emit('palette');
   emit('result', { isNew: isNew && !first });
 }

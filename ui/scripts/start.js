@@ -12,12 +12,17 @@ import { icon } from './icons.js';
 
 let host = null;
 let message = null;
+let back = null; // the button that leads back to the document beneath
+let asked = false; // whether the user opened this page, or it opened for want of a document
 
 export function mountStart(element) {
   host = element;
-  on('start', open);
-  on('ready', () => (state.document ? undefined : open()));
-  on('document', () => close());
+  on('start', () => { asked = true; return open(); });
+  on('ready', () => (state.document || asked ? undefined : open()));
+  on('document', ({ first, restored }) => {
+    if (back) back.hidden = false;
+    if (first && !(restored && asked)) close(); // news of the document beneath close nothing
+  });
   on('escape', () => state.document && close());
   on('tab', () => host.hidden || showWay());
   host.addEventListener('dragover', (event) => { event.preventDefault(); host.classList.add('sd-dropping'); });
@@ -30,7 +35,7 @@ export function mountStart(element) {
 }
 
 function close() {
-  host.hidden = true;
+  [host.hidden, asked] = [true, false];
   emit('start-closed');
 }
 
@@ -42,9 +47,9 @@ async function open() {
   state.models = library?.models ?? [];
   learnNames(library);
   message = h('p.sd-start-message', { role: 'alert', hidden: true });
-  const closeButton = state.document ? h('button.sd-icon', { type: 'button', 'aria-label': 'Back to the document', title: 'Back to the document (Esc)', html: icon('close'), onclick: close }) : null;
+  back = h('button.sd-icon', { hidden: !state.document, type: 'button', 'aria-label': 'Back to the document', title: 'Back to the document (Esc)', html: icon('close'), onclick: close });
   host.replaceChildren(h('div.sd-start-inner', {},
-    h('header', {}, h('div', {}, h('h1', { tabindex: '-1' }, 'Open a scene'), h('p', {}, 'See it as a grid of cells, paint on the grid, and generate a large image that follows it.')), closeButton),
+    h('header', {}, h('div', {}, h('h1', { tabindex: '-1' }, 'Open a scene'), h('p', {}, 'See it as a grid of cells, paint on the grid, and generate a large image that follows it.')), back),
     message, ...sections(library ?? { scenes: [], models: [], recent: [], has_root: false })));
   host.querySelector('h1').focus({ preventScroll: true });
   showWay();

@@ -50,7 +50,7 @@ export async function mount(element, { trigger, props, watch }) {
   await initialise();
   receiveValue(props.value);
   const asked = /document=([0-9a-f]{32})/.exec(location.hash)?.[1];
-  if (asked && !state.document) await openDocument(asked);
+  if (asked && !state.document) await openDocument(asked, { restored: true });
   emit('ready');
 }
 
@@ -60,7 +60,7 @@ async function receiveValue(value) {
   if (!news) return;
   await initialise(); // a document is shown with the models that could draw it
   if (news.error) notify(news.error);
-  if (news.document && !state.document && !/document=/.test(location.hash)) await openDocument(news.document);
+  if (news.document && !state.document && !/document=/.test(location.hash)) await openDocument(news.document, { restored: true });
 }
 
 function build(element) {
