@@ -50,14 +50,15 @@ def pack_encoder(
 def describe(
     folder: Path, domain: str, autoencoder: NativeAutoencoder, denoiser: NativeDenoiser, *, version: str,
     guidance: float, encoder_id: str, guidance_interval: tuple[float, float] = (0.0, 1.0),
+    begins_fast: bool = False,
 ) -> ModelSpec:  # fmt: skip
-    """The catalogue entry of a domain's networks."""
+    """The catalogue entry of a domain's networks; ``begins_fast`` as there, of a model that has a student."""
     return ModelSpec(
         id=domain, family="native", version=version, domain=DRAWS[domain], encoder_id=encoder_id,
         condition_dim=denoiser.config.condition_dim, cell_px=CELL_PX,
         pixel_sizes_m=tuple(trained_pixel_sizes(domain)), latent_factor=LATENT_FACTOR,
         latent_channels=autoencoder.config.latent_channels, guidance_scale=guidance, licence="Apache-2.0",
-        paper=PAPER, folder=folder, guidance_interval=guidance_interval,
+        paper=PAPER, folder=folder, guidance_interval=guidance_interval, begins_fast=begins_fast,
     )  # fmt: skip
 
 

@@ -14,12 +14,14 @@ from ..models.parts import load_part
 from ..models.spec import ModelSpec
 
 
-def start_from(spec: ModelSpec, work: Path) -> None:
+def start_from(spec: ModelSpec, work: Path, *, with_student: bool = False) -> None:
     """Write the networks of a native model into ``work``, each where its stage leaves its own; what is there stays.
 
     Args:
         spec: a model that brings its patch encoder, as the shipped ones do.
         work: the recipe's working folder.
+        with_student: whether its student comes too, where it has one. It is that of the model's own denoiser: where the
+            recipe trains another denoiser, now or before, there is no student until one is trained.
 
     Raises:
         SettingsError: where the model is of another family, or has no patch encoder in its folder.
@@ -30,7 +32,10 @@ def start_from(spec: ModelSpec, work: Path) -> None:
             f"start from the model {spec.id}", "it is no native model with its patch encoder beside it",
             "a recipe goes on from what it has made", "Name tissue, aerial or a model of your own training",
         )  # fmt: skip
-    for name, kind in (("autoencoder", NativeAutoencoder), ("denoiser", NativeDenoiser)):
+    parts: list[tuple[str, type]] = [("autoencoder", NativeAutoencoder), ("denoiser", NativeDenoiser)]
+    if with_student and spec.has_student and not (work / "denoiser" / "checkpoint.pt").exists():
+        parts.append(("student", NativeDenoiser))
+    for name, kind in parts:
         folder = work / name / "weights"
         if not folder.exists():
             load_part(spec, name, kind, torch.device("cpu"), torch.float32).save_pretrained(folder)
