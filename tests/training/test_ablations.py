@@ -10,9 +10,14 @@ import torch
 
 from ssldiff_core.embeddings.grid import EmbeddingGrid
 from ssldiff_core.geometry import GridGeometry
-from ssldiff_core.models.native import NativeDenoiser
+from ssldiff_core.layouts import PaintRegion, Palette, Swatch, empty_layout
+from ssldiff_core.models.native import NativeAutoencoder, NativeDenoiser
+from ssldiff_core.training.autoencoder import AutoencoderObjective, measure_latents, to_pixels
+from ssldiff_core.training.data import CropSampler, TrainingImage
 from ssldiff_core.training.denoiser import CachedImage
+from tests.benchmarks.ablation_autoencoders import TinyAutoencoder, reach_px, through
 from tests.benchmarks.ablation_measures import disturbed, velocity_errors
+from tests.benchmarks.ablation_shipped import faded, whole_cells
 from tests.benchmarks.ablation_variants import VARIANTS, CleanLatentDenoiser, NoiseDenoiser
 from tests.benchmarks.ablations import train
 
@@ -97,3 +102,46 @@ def test_disturbed_embeddings_keep_their_length_and_move_as_far_as_told():
     np.testing.assert_allclose(*lengths, rtol=1e-5)
     cosine = (vectors * moved).sum(-1) / lengths[0] / lengths[1]
     assert cosine.mean() == pytest.approx(1 / (1 + 0.6**2) ** 0.5, abs=0.01)
+
+
+def test_the_tiny_autoencoder_learns_and_its_latents_are_standardised():
+    torch.manual_seed(0)
+    picture = np.kron(np.random.default_rng(0).integers(0, 256, (12, 12, 3), dtype=np.uint8), np.ones((8, 8, 1), "u1"))
+    images = [TrainingImage("", "", "", 1e-6, picture)]
+    model = TinyAutoencoder()
+    objective = AutoencoderObjective(model, CropSampler(images, 32, 0), 4, torch.device("cpu"))
+    optimizer = torch.optim.AdamW(model.parameters(), 2e-3)
+    losses = []
+    for _ in range(30):
+        losses.append(objective(0))
+        optimizer.zero_grad()
+        losses[-1].backward()
+        optimizer.step()
+    assert torch.stack(losses[-5:]).mean() < 0.8 * torch.stack(losses[:5]).mean()
+    measure_latents(model, CropSampler(images, 32, 1), torch.device("cpu"), batches=8)
+    with torch.no_grad():
+        latents = model.encode(to_pixels(CropSampler(images, 32, 2).sample(64), torch.device("cpu")))
+    assert latents.shape == (64, 8, 4, 4)
+    assert (latents.std((0, 2, 3)) - 1).abs().max() < 0.2
+    image, *seconds = through(model, picture)
+    assert image.shape == picture.shape
+    assert min(seconds) > 0
+
+
+def test_how_far_a_decoded_pixel_looks_is_what_the_native_layout_says():
+    torch.manual_seed(0)
+    model = NativeAutoencoder(8, (8, 16), (8, 16), (1, 1), (1, 1))
+    assert 8 * (model.decoder_radius_lat - 1) < reach_px(model, 24) <= 8 * model.decoder_radius_lat
+
+
+def test_fields_without_sharp_borders_hold_the_same_cells():
+    swatches = Swatch("a", "#ff0000", np.eye(4)[:1]), Swatch("b", "#00ff00", np.eye(4)[1:2])
+    palette = Palette(swatches, "tissue-2", 1e-6)
+    outline = (((0.0, 0.0), (1.3, 0.0), (1.3, 3.0), (0.0, 3.0)),)
+    layout = empty_layout(3, 3, palette).apply(PaintRegion("b", (outline,)))
+    grid = layout.grid()
+    assert faded(grid).regions.transition_lat == 16
+    assert whole_cells(grid).regions is None
+    for other in (faded(grid), whole_cells(grid)):
+        np.testing.assert_array_equal(other.vectors, grid.vectors)
+        np.testing.assert_array_equal(other.valid, grid.valid)
