@@ -16,7 +16,7 @@ from ssldiff_core.errors import ExportError
 
 from .documents import Document
 from .records import ResultRecord
-from .results import result_folder, result_labels, result_manifest
+from .results import label_px, result_folder, result_labels, result_manifest
 from .workspace import Workspace
 
 IMAGES = {
@@ -63,7 +63,7 @@ def export_pair(workspace: Workspace, document: Document, record: ResultRecord, 
     from ssldiff_core.export.label_map import IGNORE_PX, write_label_geojson, write_label_png
 
     found = result_labels(result_folder(workspace, document, record), document)
-    labels, cell_px = found.finest, record.width // found.finest.shape[1]
+    labels, cell_px = found.finest, label_px(found, record)
     image = export_image(workspace, document, record, "png", folder)
     write_label_png(folder / "labels.png", labels, found.classes, cell_px=cell_px, ignore_px=IGNORE_PX)
     smooth = 0.0 if found.fine is None else 1.0

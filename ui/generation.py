@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from .documents import Document
 from .growing import cells_beyond
 from .jobs import Job
 from .records import ResultRecord
-from .results import delete_result, find_result, keep_labels, result_folder, result_manifest, result_pixels
+from .results import delete_result, find_result, keep_labels, new_result, result_folder, result_manifest, result_pixels
 from .tiles import encode_jpeg
 from .wishes import Wish
 
@@ -230,13 +229,11 @@ def _keep_result(
     """Write the image as a pyramid, which the viewer reads like any scene and the user downloads as it is."""
     from ssldiff_core.export import write_image
 
-    result_id, geometry, used = uuid.uuid4().hex[:12], result.geometry, result.manifest.settings
-    folder = workspace.documents.folder(document.id) / "results" / result_id
-    folder.mkdir(parents=True)
-    write_image(
-        folder / "image.ome.tif", result.image, result.manifest, pixel_size_m=geometry.pixel_size_m, geometry=geometry
-    )
-    keep_labels(folder, layout)
+    geometry, used = result.geometry, result.manifest.settings
+    with new_result(workspace, document) as (result_id, folder):
+        path = folder / "image.ome.tif"
+        write_image(path, result.image, result.manifest, pixel_size_m=geometry.pixel_size_m, geometry=geometry)
+        keep_labels(folder, layout)
     entry = workspace.library.get(f"result-{document.id}-{result_id}")
     height, width = result.image.shape[:2]
     return ResultRecord(

@@ -1,4 +1,4 @@
-"""The disk: tiles and results above the quota go, oldest first; what a killed server left half sent, after a day."""
+"""The disk: tiles and results above the quota go, oldest first; what a killed server left half done, after a day."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 log = logging.getLogger(__name__)
-EVERY_S = 60.0
+EVERY_S, LEFTOVERS_EVERY_S = 60.0, 3600.0
 LEFTOVER_S = 24 * 3600.0
 LOW_BYTES = 1 << 30
 """Less free disk than this is told by the health check."""
 
 
 class Housekeeping:
-    """Cleans up once a minute, on a thread of its own."""
+    """Cleans up once a minute, and looks for leftovers once an hour, on a thread of its own."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -40,23 +40,24 @@ class Housekeeping:
         self._stop.set()
 
     def _run(self) -> None:
+        looked = -LEFTOVERS_EVERY_S
         while not self._stop.wait(EVERY_S):
             try:
+                if time.monotonic() > looked + LEFTOVERS_EVERY_S:
+                    looked = time.monotonic()
+                    remove_leftovers(self._workspace)
                 clean_up(self._workspace)
             except Exception:  # a fault of ours must not end the thread
                 log.exception("cleaning up failed")
 
 
 def clean_up(workspace: Workspace) -> int:
-    """Remove leftovers, then what lies above the quota; returns the bytes that were freed.
+    """Remove what lies above the quota; returns the bytes that were freed.
 
     Tiles of virtual slides go first, for they can be drawn again; then the oldest results. The result that a document
     shows, and those that a user marked, are never removed.
     """
     data = workspace.config.data_dir
-    for path in data.glob(".out-*"):
-        if time.time() - path.stat().st_mtime > LEFTOVER_S:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     quota = workspace.config.quota_bytes
     if not quota:
         return trim_tiles(data / "documents", BUDGET_BYTES)
@@ -64,6 +65,38 @@ def clean_up(workspace: Workspace) -> int:
     excess = sum(used.values()) - quota
     tiles = trim_tiles(data / "documents", min(BUDGET_BYTES, max(0, -excess)))
     return tiles + _remove_oldest(workspace, used, excess)
+
+
+def remove_leftovers(workspace: Workspace) -> None:
+    """Remove what was being sent, written or drawn when a server was killed, a day ago or longer.
+
+    Besides files that were to take another's place, that is results which no document names, and folders in which no
+    document is: work that ended after its document was deleted makes them.
+    """
+    data = workspace.config.data_dir
+    parts = [path for where in ("jobs", "documents/*", "documents/*/*") for path in data.glob(f"{where}/.part-*")]
+    for path in [*data.glob(".out-*"), *parts]:
+        if _is_old(path):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    for folder in data.glob("documents/*"):
+        try:
+            said = (folder / "document.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            if _is_old(folder) and workspace.documents.get_any(folder.name) is None:
+                shutil.rmtree(folder, ignore_errors=True)
+            continue
+        for path in folder.glob("results/*"):
+            if path.name not in said and _is_old(path):  # only such a document is opened
+                document = workspace.documents.get_any(folder.name)
+                if document is not None and find_result(document, path.name) is None:
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > LEFTOVER_S
+    except OSError:  # it has just been removed
+        return False
 
 
 def _remove_oldest(workspace: Workspace, used: dict[Path, int], excess: int) -> int:

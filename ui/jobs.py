@@ -28,7 +28,9 @@ log = logging.getLogger(__name__)
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 Lane = Literal["accelerator", "background"]
-KEPT_FINISHED = 200
+KEPT_FINISHED, KEPT_OF_DOCUMENT, KEPT_S = 200, 50, 3600.0
+"""How many finished jobs are remembered, of all documents and of one; within the time that a page may be away, all that
+one document's brush and looks do not push out."""
 OUT_OF_MEMORY = "The machine has not enough memory for this. Choose a smaller region, or wait until others are done."
 
 
@@ -229,7 +231,20 @@ class JobQueue:
             return
         job.state, job.message, job.finished, job.eta_s, job.preview_jpeg = state, message, time.time(), None, b""
         self._keep(job)
+        self._forget_oldest(job.document_id)
         self._changed(job)
+
+    def _forget_oldest(self, document_id: str) -> None:
+        """Forget finished jobs that no page asks for any more: following the brush alone makes thousands in an hour."""
+        with self._lock:
+            finished = [job for job in self._jobs.values() if not job.active and job.id not in self._interrupted]
+            own = [job for job in finished if job.document_id == document_id]
+            old = [job for job in finished[:-KEPT_FINISHED] if job.finished < time.time() - KEPT_S]
+            gone = {job.id for job in (*own[:-KEPT_OF_DOCUMENT], *old)}
+            for job_id in gone:
+                del self._jobs[job_id]
+        for job_id in gone:
+            (self._folder / f"{job_id}.json").unlink(missing_ok=True)
 
     def _keep(self, job: Job) -> None:
         try:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import uuid
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -45,6 +48,19 @@ class ResultLabels:
     def finest(self) -> np.ndarray:
         """The finest labels there are."""
         return self.labels if self.fine is None else self.fine
+
+
+@contextmanager
+def new_result(workspace: Workspace, document: Document) -> Iterator[tuple[str, Path]]:
+    """The id of a result in the making and its folder, which is removed where the block does not come to its end."""
+    result_id = uuid.uuid4().hex[:12]
+    folder = workspace.documents.folder(document.id) / "results" / result_id
+    folder.mkdir(parents=True)
+    try:
+        yield result_id, folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def result_folder(workspace: Workspace, document: Document, record: ResultRecord) -> Path:
@@ -114,20 +130,15 @@ def result_labels(folder: Path, document: Document) -> ResultLabels:
     """The labels of a result; for one drawn before labels were kept, the swatches nearest to its grid.
 
     Raises:
-        LayoutError: where the document has no palette.
+        LayoutError: where the document has no palette, or the labels are damaged.
     """
     from ssldiff_core.export.label_map import LabelClass
 
     path = folder / LABELS_FILE
     if path.is_file():
-        body = json.loads(path.read_text(encoding="utf-8"))
-        classes = tuple(LabelClass(str(one["name"]), str(one["colour"])) for one in body["classes"])
-        labels = np.array(body["labels"], np.int64)
-        if "fine" not in body:
-            return ResultLabels(labels, classes)
         try:
-            return ResultLabels(labels, classes, _unpacked(body["fine"]))
-        except (ValueError, KeyError, TypeError, zlib.error) as error:
+            return _read_labels(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, KeyError, TypeError, OverflowError, zlib.error) as error:
             raise LayoutError("read the labels of this result", f"they are damaged ({type(error).__name__})") from None
     palette, grid = document.need_layout().palette, result_manifest(folder).grid
     if palette is None:
@@ -135,6 +146,35 @@ def result_labels(folder: Path, document: Document) -> ResultLabels:
     labels = palette.nearest(grid.vectors.reshape(-1, grid.dim)).reshape(grid.shape_cell).astype(np.int64)
     labels[~grid.valid] = -1
     return ResultLabels(labels, tuple(LabelClass(swatch.name, swatch.colour) for swatch in palette.swatches))
+
+
+def _read_labels(body: dict[str, Any]) -> ResultLabels:
+    """What :func:`keep_labels` wrote; raises one of many errors where it is not that."""
+    from ssldiff_core.export.label_map import LabelClass
+
+    classes = tuple(LabelClass(str(one["name"]), str(one["colour"])) for one in body["classes"])
+    labels = np.array(body["labels"], np.int64)
+    if labels.ndim != 2 or not labels.size:
+        raise ValueError("labels that are no grid")
+    return ResultLabels(labels, classes, _unpacked(body["fine"]) if "fine" in body else None)
+
+
+def label_px(found: ResultLabels, record: ResultRecord) -> int:
+    """The side of the finest label of a result in its pixels.
+
+    Raises:
+        LayoutError: where the labels are those of another image.
+    """
+    rows, cols = map(int, found.finest.shape)
+    side = record.width // cols
+    if (rows * side, cols * side) != (record.height, record.width):
+        raise LayoutError(
+            "lay labels over this result",
+            f"there are {rows} × {cols} of them for {record.width} × {record.height} px",
+            "each stands for a square of the image",
+            "Draw it again",
+        )
+    return side
 
 
 def delete_result(workspace: Workspace, document: Document, record: ResultRecord) -> None:

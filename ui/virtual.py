@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from .documents import Document
 from .jobs import Job
 from .questions import require_answer
 from .records import ResultRecord
-from .results import keep_labels
+from .results import keep_labels, new_result
 from .resuming import drawing_request
 from .slide_tiles import TILE_PX, Place, SlideImage, SlideTiles, tile_keys
 from .wishes import Wish
@@ -255,12 +254,12 @@ def _keep(
     """The whole image as a pyramid on disk, written block by block."""
     from ssldiff_core.export import write_image
 
-    result_id, geometry, settings = uuid.uuid4().hex[:12], scene.grid.geometry, scene.settings
-    folder = workspace.documents.folder(document.id) / "results" / result_id
-    folder.mkdir(parents=True)
+    geometry, settings = scene.grid.geometry, scene.settings
     image = _image(workspace, document, slide, scene)
-    write_image(folder / "image.ome.tif", image, scene.manifest, pixel_size_m=geometry.pixel_size_m, geometry=geometry)
-    keep_labels(folder, layout)
+    with new_result(workspace, document) as (result_id, folder):
+        path = folder / "image.ome.tif"
+        write_image(path, image, scene.manifest, pixel_size_m=geometry.pixel_size_m, geometry=geometry)
+        keep_labels(folder, layout)
     entry = workspace.library.get(f"result-{document.id}-{result_id}")
     width, height = scene.size_l0
     return ResultRecord(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ssldiff_core.errors import Cancelled, GridError
-from ui.jobs import Job, JobQueue
+from ui.jobs import KEPT_OF_DOCUMENT, Job, JobQueue
 
 
 def wait(job: Job) -> Job:
@@ -82,6 +82,32 @@ def test_a_new_server_remembers_jobs_and_tells_which_it_interrupted(tmp_path: Pa
     states = {job.id: job.state for job in second.of_document("d")}
     assert states == {done.id: "done", cut.id: "failed"}
     assert "stopped" in second.get(cut.id).message
+
+
+def test_finished_jobs_are_forgotten_when_nobody_asks_for_them_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []  # of jobs that have ended, after all that an ending does
+    queue = JobQueue(tmp_path, lambda job: None if job.active else told.append(job.id))
+
+    def done(job: Job) -> Job:
+        end = time.monotonic() + 20
+        while job.id not in told and time.monotonic() < end:
+            time.sleep(0.01)
+        return job
+
+    first = done(queue.submit(Job("generate", "other"), lambda _: None))
+    many = [queue.submit(Job("follow", "d"), lambda _: None) for _ in range(KEPT_OF_DOCUMENT + 30)]
+    done(many[-1])
+    assert queue.of_document("d") == many[-KEPT_OF_DOCUMENT:]
+    assert queue.get(first.id) is first  # that one has made many forgets nothing of others
+    assert len(list(tmp_path.glob("*.json"))) == KEPT_OF_DOCUMENT + 1
+    monkeypatch.setattr("ui.jobs.KEPT_FINISHED", 10)
+    monkeypatch.setattr("ui.jobs.KEPT_S", -1.0)  # an hour later
+    last = done(queue.submit(Job("generate", "last"), lambda _: None))
+    assert queue.get(first.id) is None
+    assert queue.get(last.id) is last
+    assert len(queue.of_document("d")) < 10
 
 
 def test_users_take_turns_whatever_the_order_of_asking(queue: JobQueue) -> None:

@@ -27,7 +27,7 @@ from tests.ui.test_jobs import wait
 from ui.config import AppConfig
 from ui.document_store import DocumentStore
 from ui.documents import Document
-from ui.housekeeping import clean_up
+from ui.housekeeping import LEFTOVER_S, clean_up, remove_leftovers
 from ui.jobs import OUT_OF_MEMORY, Job, JobQueue
 from ui.login import Login
 from ui.logs import Redacting
@@ -93,6 +93,29 @@ def test_the_oldest_results_go_when_the_quota_is_full_and_what_is_wanted_stays(t
     folders = sorted(path.name for path in (tmp_path / "documents" / document.id / "results").iterdir())
     assert folders == [records[1].id, records[3].id]
     assert clean_up(workspace) == 0
+    workspace.close()
+
+
+def test_what_a_killed_server_left_half_done_goes_after_a_day_and_nothing_else(tmp_path: Path) -> None:
+    workspace = Workspace(AppConfig(data_dir=tmp_path))
+    document = workspace.documents.create()
+    document.set_layout(make_layout(), "tiny")
+    record = add_result(workspace, document)
+    workspace.documents.save(document)
+    folder = workspace.documents.folder(document.id)
+    half, nobodys = folder / "results" / "00000000dead", tmp_path / "documents" / ("0" * 32) / "results"
+    for path in (half, nobodys):
+        path.mkdir(parents=True)
+    part = folder / ".part-xyz.json"
+    part.write_text("{", encoding="utf-8")
+    remove_leftovers(workspace)
+    assert all(path.exists() for path in (half, nobodys, part))  # they may be in the making
+    for path in (half, nobodys, nobodys.parent, part, folder, folder / "results" / record.id):
+        os.utime(path, (time.time() - LEFTOVER_S - 9,) * 2)
+    remove_leftovers(workspace)
+    assert not any(path.exists() for path in (half, nobodys.parent, part))
+    assert (folder / "results" / record.id / "image.ome.tif").is_file()
+    assert (folder / "document.json").is_file()
     workspace.close()
 
 

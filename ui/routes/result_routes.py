@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,14 +12,16 @@ from fastapi.responses import FileResponse, Response
 from ssldiff_core.errors import SettingsError
 
 from ..documents import Document
+from ..exporting import download_name
 from ..fidelity import read_fidelity, start_fidelity
 from ..generation import start_finish
 from ..handlers import go_back
 from ..quantities import fidelity_quantity, grid_quantity
 from ..records import ResultRecord
-from ..results import ResultLabels, delete_result, find_result, result_folder, result_labels
+from ..results import ResultLabels, delete_result, find_result, label_px, result_folder, result_labels
 from ..wishes import whole_number
 from ..workspace import Workspace
+from .export_routes import send_made
 from .image_routes import find_document
 
 MAX_IGNORE_PX = 64
@@ -84,14 +85,6 @@ def _add_numbers(router: APIRouter, workspace: Workspace) -> None:
 
 
 def _add_exports(router: APIRouter, workspace: Workspace) -> None:
-    def write(document: Document, record: ResultRecord, name: str, make: Callable[[Path], object]) -> FileResponse:
-        folder = result_folder(workspace, document, record)
-        path = folder / "exports" / name
-        path.parent.mkdir(exist_ok=True)
-        make(path)
-        stem = re.sub(r"[^\w-]+", "_", record.name).strip("_") or "result"
-        return FileResponse(path, filename=f"{stem}.{name}")
-
     @router.get("/documents/{document_id}/results/{result_id}/labels.png")
     def labels_png(document_id: str, result_id: str, ignore_px: int = 0) -> FileResponse:
         from ssldiff_core.export.label_map import write_label_png
@@ -100,10 +93,13 @@ def _add_exports(router: APIRouter, workspace: Workspace) -> None:
             raise SettingsError("leave a band out", f"it is {ignore_px} px wide", f"it is 0 to {MAX_IGNORE_PX} px wide")
         document, record = _found(workspace, document_id, result_id)
         found, cell = _labels(workspace, document, record)
-        return write(
-            document, record, "labels.png",
-            lambda path: write_label_png(path, found.finest, found.classes, cell_px=cell, ignore_px=ignore_px),
-        )  # fmt: skip
+
+        def make(folder: Path) -> Path:
+            path = folder / "labels.png"
+            write_label_png(path, found.finest, found.classes, cell_px=cell, ignore_px=ignore_px)
+            return path
+
+        return send_made(workspace, download_name(record.name, "labels.png"), make)
 
     @router.get("/documents/{document_id}/results/{result_id}/labels.geojson")
     def labels_geojson(document_id: str, result_id: str) -> FileResponse:
@@ -111,12 +107,14 @@ def _add_exports(router: APIRouter, workspace: Workspace) -> None:
 
         document, record = _found(workspace, document_id, result_id)
         found, cell = _labels(workspace, document, record)
-        return write(
-            document, record, "labels.geojson",
-            lambda path: write_label_geojson(
-                path, found.finest, found.classes, cell_px=cell, smooth=0.0 if found.fine is None else 1.0
-            ),
-        )  # fmt: skip
+        smooth = 0.0 if found.fine is None else 1.0
+
+        def make(folder: Path) -> Path:
+            path = folder / "labels.geojson"
+            write_label_geojson(path, found.finest, found.classes, cell_px=cell, smooth=smooth)
+            return path
+
+        return send_made(workspace, download_name(record.name, "labels.geojson"), make)
 
     @router.get("/documents/{document_id}/results/{result_id}/sheet.{kind}")
     def sheet(document_id: str, result_id: str, kind: str, with_all: bool = False) -> Response:
@@ -136,7 +134,7 @@ def _add_exports(router: APIRouter, workspace: Workspace) -> None:
 def _labels(workspace: Workspace, document: Document, record: ResultRecord) -> tuple[ResultLabels, int]:
     """The labels of a result, and the side of the finest of them in its pixels."""
     found = result_labels(result_folder(workspace, document, record), document)
-    return found, record.width // found.finest.shape[1]
+    return found, label_px(found, record)
 
 
 def _one_place(a: ResultRecord, b: ResultRecord) -> bool:
