@@ -2,7 +2,8 @@
 
 What comes back in may come from anybody. Only names that a document writes are taken, each within a limit of its kind;
 sizes are counted while they are unpacked, not believed; arrays are read without pickle, after their headers were held
-against their sizes; and the document gets a new id, under which everything is checked as on any opening.
+against their sizes; images are read in a process of their own first; and the document gets a new id, under which
+everything is checked as on any opening.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from ssldiff_core.errors import LayoutError
+from ssldiff_core.errors import LayoutError, SceneError
+from ssldiff_core.scenes.probe import probe_files
 
 from .document_store import DocumentStore, named_files
 from .documents import Document
@@ -98,6 +100,7 @@ def read_document_file(store: DocumentStore, file: IO[bytes], max_bytes: int, ow
     try:
         _unpack(file, folder, max_bytes)
         _check_arrays(folder)
+        _check_images(folder)
         _adopt(folder, new_id, owner)
         document = store.get(new_id)
         if document is None:
@@ -202,6 +205,14 @@ def _check_array(file: IO[bytes], size: int) -> None:
     shape, _, dtype = read_header(file)
     if dtype.hasobject or int(np.prod(shape, dtype=object)) * dtype.itemsize > size:
         raise ValueError("its header and its size differ")
+
+
+def _check_images(folder: Path) -> None:
+    """No reader may die of an image, whatever is in a file of its name."""
+    try:
+        probe_files(sorted(folder.glob("results/*/image.ome.tif")))
+    except SceneError as error:
+        raise _refusal(f"an image in it is damaged ({error.found})") from None
 
 
 def _adopt(folder: Path, new_id: str, owner: str) -> None:

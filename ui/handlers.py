@@ -15,7 +15,7 @@ import numpy as np
 
 from ssldiff_core.errors import LayoutError, ModelError, SceneError, SettingsError, SSLDiffError
 from ssldiff_core.geometry import Box, format_length, parse_pixel_size
-from ssldiff_core.scenes.probe import probe_file
+from ssldiff_core.scenes.probe import probe_files
 
 from .clipping import clip_to_cells, read_cells
 from .documents import Document
@@ -67,7 +67,7 @@ def open_scene(workspace: Workspace, scene_id: str) -> Document:
 def open_upload(workspace: Workspace, entry: SceneEntry) -> Document:
     """As :func:`open_scene`; a file that is no scene is not kept."""
     try:
-        probe_file(entry.path)  # in a process that may die of it
+        probe_files([entry.path])  # in a process that may die of it
         return open_scene(workspace, entry.id)
     except SSLDiffError:
         workspace.library.forget_upload(entry)

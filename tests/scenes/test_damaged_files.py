@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ssldiff_core.errors import SceneError, SSLDiffError
 from ssldiff_core.geometry import Box
 from ssldiff_core.scenes import open_scene
-from ssldiff_core.scenes.probe import probe_file
+from ssldiff_core.scenes.probe import probe_files
 from tests.fuzzing import CHANGES, fuzzed
 
 FUZZED = fuzzed(120)
@@ -91,7 +91,7 @@ def test_a_whole_file_and_one_that_is_refused_in_words_pass_the_probe(tmp_path: 
     for name, content in (("whole", FILES[kind]), ("cut", FILES[kind][:300])):
         path = tmp_path / f"{name}.{kind}"
         path.write_bytes(content)
-        probe_file(path)
+        probe_files([path])
 
 
 @pytest.mark.parametrize(
@@ -104,4 +104,12 @@ def test_a_whole_file_and_one_that_is_refused_in_words_pass_the_probe(tmp_path: 
 )
 def test_a_file_that_its_reader_dies_of_is_refused_and_this_process_lives(tmp_path: Path, code: str, said: str) -> None:
     with pytest.raises(SceneError, match=said):
-        probe_file(tmp_path / "scene.svs", code=code, limit_s=3.0)
+        probe_files([tmp_path / "scene.svs"], code=code, limit_s=3.0)
+
+
+def test_of_several_files_the_one_is_named_that_the_reader_died_of(tmp_path: Path) -> None:
+    names = [tmp_path / f"{name}.svs" for name in "abc"]
+    code = "import os, sys\nfor n in sys.argv[2:4]: print(n, flush=True)\nos.abort()"
+    with pytest.raises(SceneError, match=r"open b\.svs"):
+        probe_files(names, code=code)
+    probe_files([])

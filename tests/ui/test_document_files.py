@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ import pytest
 
 from ssldiff_core.errors import LayoutError
 from ssldiff_core.layouts import Paint
+from ssldiff_core.scenes.probe import probe_files
 from tests.ui.results import add_result
 from tests.ui.test_documents import make_layout
+from ui import document_files
 from ui.config import AppConfig
 from ui.document_files import duplicate_document, read_document_file, write_document_file
 from ui.document_json import document_to_json
@@ -158,6 +161,16 @@ def test_a_file_with_something_else_in_it_is_refused_and_leaves_nothing(
     with pytest.raises(LayoutError, match="open this file"):
         load(workspace, repack(packed, BAD[what]))
     assert sorted(path for path in tmp_path.rglob("*") if "jobs" not in path.parts) == before
+
+
+def test_an_image_that_a_reader_dies_of_is_refused_and_leaves_nothing(
+    workspace: Workspace, packed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(document_files, "probe_files", partial(probe_files, code="import os; os.abort()"))
+    before = sorted((tmp_path / "data" / "documents").iterdir())
+    with pytest.raises(LayoutError, match="an image in it is damaged"):
+        load(workspace, packed)
+    assert sorted((tmp_path / "data" / "documents").iterdir()) == before
 
 
 def test_what_is_no_zip_or_cut_off_or_too_large_is_refused(workspace: Workspace, packed: Path) -> None:

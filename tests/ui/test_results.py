@@ -16,6 +16,7 @@ from ssldiff_core.layouts import Paint
 from tests.ui.results import add_result
 from ui.documents import Document
 from ui.records import ResultRecord
+from ui.results import result_folder
 from ui.workspace import Workspace
 
 
@@ -47,6 +48,34 @@ def test_the_labels_are_those_of_the_moment_of_drawing(
     corners = np.concatenate([np.array(ring) for f in body["features"] for ring in f["geometry"]["coordinates"]])
     assert corners.min() == 0
     assert corners.max(axis=0).tolist() == [record.width, record.height]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{", "[]", '{"labels": [[0, 1], [2]], "classes": []}', '{"labels": 3, "classes": []}',
+        '{"labels": [[0, 1, 2]], "classes": [{"name": "a", "colour": "#000000"}]}',
+        '{"labels": [[99999999999999999999]], "classes": []}',
+    ],
+)  # fmt: skip
+def test_damaged_labels_are_refused_in_words(
+    client: TestClient, workspace: Workspace, document: Document, record: ResultRecord, body: str
+) -> None:
+    (result_folder(workspace, document, record) / "labels.json").write_text(body, encoding="utf-8")
+    for what in ("labels.png", "labels.geojson", "pair.zip"):
+        answer = client.get(f"{address(document, record)}/{what}")
+        assert (answer.status_code, "labels" in answer.json()["error"]) == (422, True)
+
+
+def test_labels_leave_nothing_on_the_server(
+    client: TestClient, workspace: Workspace, document: Document, record: ResultRecord
+) -> None:
+    folder = result_folder(workspace, document, record)
+    before = sorted(folder.rglob("*"))
+    for what in ("labels.png", "labels.png?ignore_px=8", "labels.geojson"):
+        assert client.get(f"{address(document, record)}/{what}").status_code == 200
+    assert sorted(folder.rglob("*")) == before
+    assert not list(workspace.config.data_dir.glob(".out-*"))
 
 
 def test_a_band_wider_than_sense_is_refused(client: TestClient, document: Document, record: ResultRecord) -> None:

@@ -8,6 +8,7 @@ import json
 import time
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -18,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.websockets import WebSocketDisconnect
 
-from ssldiff_core.scenes.probe import probe_file
+from ssldiff_core.scenes.probe import probe_files
 from tests.fuzzing import fuzzed
 from tests.ui.results import add_result
 from tests.ui.test_documents import make_layout
@@ -94,7 +95,7 @@ def test_a_decompression_bomb_is_not_held_in_memory(client: TestClient) -> None:
 def test_an_upload_that_a_reader_dies_of_is_refused_and_not_kept(
     client: TestClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handlers, "probe_file", lambda path: probe_file(path, code="import os; os.abort()"))
+    monkeypatch.setattr(handlers, "probe_files", partial(probe_files, code="import os; os.abort()"))
     answer = client.post("/uploads", files={"file": ("a.png", b"whatever")})
     assert (answer.status_code, "broke down" in answer.json()["error"]) == (422, True)
     assert not [path for path in (workspace.config.data_dir / "uploads").rglob("*") if path.is_file()]
