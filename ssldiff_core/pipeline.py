@@ -22,7 +22,8 @@ from diffusers.utils import BaseOutput
 from .errors import ModelError
 from .generate import generate
 from .models.catalogue import list_models
-from .models.native import NativeAutoencoder, NativeDenoiser
+from .models.native import NativeDenoiser
+from .models.native_autoencoder import NativeAutoencoder
 from .models.native_loading import assemble
 from .models.spec import SPEC_NAME, ModelSpec, read_model_spec, write_model_spec
 from .settings import Settings

@@ -1,4 +1,4 @@
-"""The native family: an autoencoder and a denoiser that are fully convolutional with a finite receptive field.
+"""The native family's denoiser. Like its autoencoder it is fully convolutional, with a finite receptive field.
 
 Nothing in either network looks at the whole image: no group norm, no attention, no pooling over space. A tile with a
 halo as wide as the receptive field therefore gives exactly what the whole canvas gives, and any size can be drawn.
@@ -12,117 +12,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-
-def _conv(in_channels: int, out_channels: int, kernel: int = 3, gain: float = 1.0) -> nn.Conv2d:
-    """A convolution with reflect padding whose output keeps the input's variance, times ``gain`` squared."""
-    conv = nn.Conv2d(
-        in_channels, out_channels, kernel, padding=kernel // 2, padding_mode="reflect" if kernel > 1 else "zeros"
-    )
-    nn.init.normal_(conv.weight, std=gain / (in_channels * kernel * kernel) ** 0.5)
-    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-    return conv
-
-
-class ResidualBlock(nn.Module):
-    """``x + conv(silu(conv(silu(x))))``, without normalisation. Radius 2."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = _conv(channels, channels, gain=1.6)
-        self.second = _conv(channels, channels, gain=0.3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.silu(self.first(F.silu(x))))  # type: ignore[no-any-return]
-
-
-class NativeAutoencoder(ModelMixin, ConfigMixin):
-    """Pixels to latents and back, factor 8, without any statistic over space.
-
-    Encoder: pixel-unshuffle(4), residual blocks at 1/4, unshuffle(2), residual blocks at 1/8. The decoder mirrors it,
-    wider. Latents are standardised: about zero mean and unit deviation in each channel over the training images.
-
-    Args:
-        latent_channels: channels of a latent.
-        encoder_channels: widths at 1/4 and 1/8.
-        decoder_channels: widths at 1/4 and 1/8.
-        encoder_blocks: residual blocks at 1/4 and 1/8.
-        decoder_blocks: residual blocks at 1/4 and 1/8.
-        latent_mean: subtracted from the raw latents, per channel.
-        latent_std: divides the raw latents, per channel.
-        latent_rgb: linear map from standardised latents to RGB in [-1, 1]: rows of ``latent_channels + 1`` numbers
-            (the last is the offset); the preview of a step.
-    """
-
-    factor = 8
-
-    @register_to_config
-    def __init__(
-        self,
-        latent_channels: int = 8,
-        encoder_channels: tuple[int, int] = (64, 128),
-        decoder_channels: tuple[int, int] = (64, 192),
-        encoder_blocks: tuple[int, int] = (1, 2),
-        decoder_blocks: tuple[int, int] = (2, 4),
-        latent_mean: tuple[float, ...] | None = None,
-        latent_std: tuple[float, ...] | None = None,
-        latent_rgb: tuple[tuple[float, ...], ...] | None = None,
-    ) -> None:
-        super().__init__()
-        quarter, eighth = encoder_channels
-        self.encoder = nn.Sequential(
-            nn.PixelUnshuffle(4),
-            _conv(48, quarter),
-            *(ResidualBlock(quarter) for _ in range(encoder_blocks[0])),
-            nn.PixelUnshuffle(2),
-            _conv(4 * quarter, eighth, 1),
-            *(ResidualBlock(eighth) for _ in range(encoder_blocks[1])),
-            _conv(eighth, latent_channels, 1),
-        )
-        quarter, eighth = decoder_channels
-        self.decoder = nn.Sequential(
-            _conv(latent_channels, eighth),
-            *(ResidualBlock(eighth) for _ in range(decoder_blocks[1])),
-            _conv(eighth, 4 * quarter, 1),
-            nn.PixelShuffle(2),
-            *(ResidualBlock(quarter) for _ in range(decoder_blocks[0])),
-            _conv(quarter, 48),
-            nn.PixelShuffle(4),
-        )
-        self.decoder_radius_lat = 1 + 2 * decoder_blocks[1] + -(-(2 * decoder_blocks[0] + 1) // 2)
-        """Latents around a position that its decoded pixels depend on."""
-        self.encoder_radius_lat = 2 * encoder_blocks[1] + -(-(2 * encoder_blocks[0] + 1) // 2)
-        """Latents around a position whose pixels decide its latent."""
-
-    def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        channels = self.config.latent_channels
-        mean = like.new_tensor(self.config.latent_mean or [0.0] * channels).view(1, -1, 1, 1)
-        std = like.new_tensor(self.config.latent_std or [1.0] * channels).view(1, -1, 1, 1)
-        return mean, std
-
-    def encode_raw(self, pixels: Tensor) -> Tensor:
-        """Pixels (n, 3, h, w) in [-1, 1] -> latents (n, channels, h / 8, w / 8) before standardisation."""
-        return self.encoder(pixels)  # type: ignore[no-any-return]
-
-    def decode_raw(self, latents: Tensor) -> Tensor:
-        """The inverse of :meth:`encode_raw`."""
-        return self.decoder(latents)  # type: ignore[no-any-return]
-
-    def encode(self, pixels: Tensor) -> Tensor:
-        """Pixels (n, 3, h, w) in [-1, 1], sides multiples of 8 -> standardised latents (n, channels, h / 8, w / 8)
-        float32.
-        """
-        raw = self.encode_raw(pixels.to(next(self.parameters()).dtype)).float()
-        mean, std = self._statistics(raw)
-        return (raw - mean) / std
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """Standardised latents (n, channels, h, w) -> pixels (n, 3, 8 h, 8 w) float32, about [-1, 1], not clamped."""
-        mean, std = self._statistics(latents)
-        raw = (latents * std + mean).to(next(self.parameters()).dtype)
-        return self.decode_raw(raw).float()
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.decode_raw(self.encode_raw(pixels))
+from .native_autoencoder import conv
 
 
 class ModulatedBlock(nn.Module):
@@ -134,9 +24,9 @@ class ModulatedBlock(nn.Module):
 
     def __init__(self, channels: int, hidden: int, embedding: int) -> None:
         super().__init__()
-        self.modulation = _conv(embedding, 2 * channels, 1, gain=0.1)
-        self.spread = _conv(channels, hidden, gain=1.4)
-        self.gather = _conv(hidden, channels, 1, gain=0.3)
+        self.modulation = conv(embedding, 2 * channels, 1, gain=0.1)
+        self.spread = conv(channels, hidden, gain=1.4)
+        self.gather = conv(hidden, channels, 1, gain=0.3)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = self.modulation(embedding).chunk(2, dim=1)
@@ -151,9 +41,9 @@ class CellReading(nn.Module):
 
     def __init__(self, condition_dim: int, hidden: int, embedding: int) -> None:
         super().__init__()
-        self.of_condition = _conv(condition_dim, hidden, 1)
-        self.of_place = nn.Sequential(_conv(12, 64, 1, gain=1.4), nn.SiLU(), _conv(64, hidden, 1, gain=1.4))
-        self.gather = _conv(hidden, embedding, 1, gain=0.0)
+        self.of_condition = conv(condition_dim, hidden, 1)
+        self.of_place = nn.Sequential(conv(12, 64, 1, gain=1.4), nn.SiLU(), conv(64, hidden, 1, gain=1.4))
+        self.gather = conv(hidden, embedding, 1, gain=0.0)
 
     def forward(self, condition: Tensor, place_cell: Tensor) -> Tensor:
         """Conditions (n, dim, h, w) and places (n, 2, h, w) in cells -> (n, embedding, h, w)."""
@@ -198,18 +88,18 @@ class NativeDenoiser(ModelMixin, ConfigMixin):
     ) -> None:
         super().__init__()
         fine, coarse = channels
-        self.from_latents = _conv(latent_channels, fine)
-        self.from_condition = _conv(condition_dim, embedding, 1)
+        self.from_latents = conv(latent_channels, fine)
+        self.from_condition = conv(condition_dim, embedding, 1)
         self.read_cell = CellReading(condition_dim, reading, embedding) if reading else None
         self.null_condition = nn.Parameter(torch.zeros(embedding))
         self.from_level = nn.Sequential(nn.Linear(32, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
-        self.embed = nn.Sequential(nn.SiLU(), _conv(embedding, embedding, 1, gain=1.6), nn.SiLU())
+        self.embed = nn.Sequential(nn.SiLU(), conv(embedding, embedding, 1, gain=1.6), nn.SiLU())
         self.before = nn.ModuleList(ModulatedBlock(fine, hidden[0], embedding) for _ in range(blocks[0]))
-        self.down = _conv(4 * fine, coarse, 1)
+        self.down = conv(4 * fine, coarse, 1)
         self.middle = nn.ModuleList(ModulatedBlock(coarse, hidden[1], embedding) for _ in range(blocks[1]))
-        self.up = _conv(coarse, 4 * fine, 1)
+        self.up = conv(coarse, 4 * fine, 1)
         self.after = nn.ModuleList(ModulatedBlock(fine, hidden[0], embedding) for _ in range(blocks[2]))
-        self.to_latents = _conv(fine, latent_channels, 1, gain=0.1)
+        self.to_latents = conv(fine, latent_channels, 1, gain=0.1)
         frequencies = torch.exp(torch.linspace(0.0, 5.0, 8))
         self.register_buffer("frequencies", frequencies, persistent=False)
 

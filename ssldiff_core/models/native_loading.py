@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from ..diffusion.denoisers import NativeWindowDenoiser, VelocityDenoiser
-from .native import NativeAutoencoder, NativeDenoiser
+from .native import NativeDenoiser
+from .native_autoencoder import NativeAutoencoder
 from .parts import load_part
 from .spec import Model, ModelSpec
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..models.native import NativeAutoencoder
+from ..models.native_autoencoder import NativeAutoencoder
 from ..models.placement import choose_device, training_autocast
 from .data import CropSampler, TrainingImage
 from .run import Budget, TrainingRun

@@ -19,7 +19,8 @@ from ..embeddings.encoder import PatchEncoder
 from ..embeddings.grid import EmbeddingGrid
 from ..errors import SettingsError
 from ..geometry import CELL_PX, Box
-from ..models.native import NativeAutoencoder, NativeDenoiser
+from ..models.native import NativeDenoiser
+from ..models.native_autoencoder import NativeAutoencoder
 from ..models.placement import choose_device, training_autocast
 from ..scenes import Scene
 from .autoencoder import to_pixels

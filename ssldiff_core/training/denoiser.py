@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from ..diffusion.field import interpolate_field
 from ..geometry import CELL_PX, LATENT_FACTOR
-from ..models.native import NativeAutoencoder, NativeDenoiser
+from ..models.native import NativeDenoiser
+from ..models.native_autoencoder import NativeAutoencoder
 from ..models.placement import choose_device, training_autocast
 from .autoencoder import to_pixels
 from .data import TrainingImage, dihedral, sample_weights

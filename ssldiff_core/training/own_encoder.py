@@ -18,7 +18,8 @@ from ..embeddings.grid import EmbeddingGrid
 from ..errors import SettingsError
 from ..geometry import CELL_PX, parse_pixel_size
 from ..models.catalogue import get_model_spec
-from ..models.native import NativeAutoencoder, NativeDenoiser
+from ..models.native import NativeDenoiser
+from ..models.native_autoencoder import NativeAutoencoder
 from ..models.parts import load_part
 from ..models.spec import ModelSpec, write_model_spec
 from ..scenes import Scene, open_scene

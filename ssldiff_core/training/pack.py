@@ -13,7 +13,8 @@ from ..embeddings.catalogue import EncoderSpec
 from ..embeddings.check import quantiles_from
 from ..embeddings.encoder import save_patch_encoder
 from ..geometry import CELL_PX, LATENT_FACTOR
-from ..models.native import NativeAutoencoder, NativeDenoiser
+from ..models.native import NativeDenoiser
+from ..models.native_autoencoder import NativeAutoencoder
 from ..models.spec import ModelSpec, write_model_spec
 from .data import DOMAINS
 from .denoiser import CachedImage

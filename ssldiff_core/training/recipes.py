@@ -15,7 +15,8 @@ from torch import nn
 from ..embeddings.spec import read_encoder_spec
 from ..errors import SettingsError
 from ..models.catalogue import get_model_spec
-from ..models.native import NativeAutoencoder, NativeDenoiser
+from ..models.native import NativeDenoiser
+from ..models.native_autoencoder import NativeAutoencoder
 from ..models.native_loading import assemble
 from ..models.placement import choose_device, choose_dtype
 from ..models.spec import ModelSpec, read_model_spec
@@ -182,8 +183,8 @@ class Recipe:
                 file.write_bytes(pickle.dumps(self._draw()))
         drawn: list[np.ndarray] = pickle.loads(file.read_bytes())
         sharp = sharpen_decoder(
-            self.autoencoder(sharp=False), self.images, drawn, folder, minutes=self.minutes or 25, seed=self.seed,
-            device=self.device,
+            self.autoencoder(sharp=False), self.encoder(), self.images, drawn, folder, minutes=self.minutes or 25,
+            seed=self.seed, device=self.device,
         )  # fmt: skip
         if self._ranks.first:
             sharp.save_pretrained(folder / "weights")
@@ -203,8 +204,9 @@ class Recipe:
         """Trains the student of the denoiser."""
         side, batch = CROP_LAT[self.domain]
         student = train_student(
-            self.denoiser(), self.cached(), self.work / "student", minutes=self.minutes or 25, crop_lat=side,
-            batch=2 * batch // 3, seed=self.seed, device=self.device,
+            self.denoiser(), self.autoencoder(), self.encoder(), self.cached(), self.work / "student",
+            minutes=self.minutes or 25, crop_lat=side, batch=2 * batch // 3, seed=self.seed, device=self.device,
+            start=self.student(),
         )  # fmt: skip
         if self._ranks.first:
             student.save_pretrained(self.work / "student" / "weights")

@@ -9,7 +9,8 @@ import torch
 
 from ..embeddings.spec import WEIGHTS_NAME, read_encoder_spec
 from ..errors import SettingsError
-from ..models.native import NativeAutoencoder, NativeDenoiser
+from ..models.native import NativeDenoiser
+from ..models.native_autoencoder import NativeAutoencoder
 from ..models.parts import load_part
 from ..models.spec import ModelSpec
 

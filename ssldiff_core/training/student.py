@@ -5,6 +5,8 @@ denoiser's weights; its estimates of the clean latents are noised anew and shown
 denoiser, whose features small heads call real or made (latent adversarial distillation, arXiv 2403.12015). Half of what
 the student begins from are real latents with noise, where the squared error of its velocity still counts; half are what
 it has drawn itself so far, as when it is used. It needs no guidance: what guidance gives, the critic asks for.
+Estimates are also decoded and judged as pixels, beside real latents decoded: what the decoder lacks is none of its
+faults.
 
     ssldiff train tissue --from tissue --stages student --data DATA --work runs/student -o my-models/tissue
 """
@@ -15,14 +17,16 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from ..diffusion.schedule import noise_levels
 from ..models.native import NativeDenoiser
+from ..models.native_autoencoder import NativeAutoencoder
 from ..models.placement import choose_device
+from .critics import PixelCritic, balance, inner, scoring_head
 from .denoiser import CachedImage, FieldCrops, VelocityObjective
 from .run import Budget, TrainingRun
 
@@ -32,7 +36,11 @@ FIRST_SHARE = 0.4
 ADVERSARIAL_SHARE = 1.0
 """How hard the critic pulls on the student's last layer, beside the squared error."""
 SLOW_START = 150
-"""Steps over which the critic's pull grows."""
+"""Steps over which the critics' pull grows."""
+PIXEL_SHARE = 1.0
+"""How hard the critic of pixels pulls on the last layer, beside the squared error."""
+DECODED_LAT = 20
+"""Side in latents of the part of a crop that is decoded for the critic of pixels."""
 
 
 class LatentCritic(nn.Module):
@@ -48,7 +56,7 @@ class LatentCritic(nn.Module):
         depths = [self.eyes.before[-1], self.eyes.middle[1], self.eyes.middle[-1], self.eyes.after[-1]]
         for block in depths:
             block.register_forward_hook(self._keep)
-        self.heads = nn.ModuleList(_head(width) for width in (fine, coarse, coarse, fine))
+        self.heads = nn.ModuleList(scoring_head(width) for width in (fine, coarse, coarse, fine))
 
     def _keep(self, block: nn.Module, inputs: Any, output: Tensor) -> None:
         self._seen.append(output)
@@ -63,20 +71,22 @@ class LatentCritic(nn.Module):
         return [head(features) for head, features in zip(self.heads, seen, strict=True)]
 
 
-def _head(channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        spectral_norm(nn.Conv2d(channels, 64, 1)), nn.LeakyReLU(0.2),
-        spectral_norm(nn.Conv2d(64, 64, 3, padding=1)), nn.LeakyReLU(0.2), spectral_norm(nn.Conv2d(64, 1, 1)),
-    )  # fmt: skip
-
-
 class StudentObjective(VelocityObjective):
-    """The student's loss at a step, and a step of the critic before it."""
+    """The student's loss at a step, and a step of the critics before it.
+
+    Args:
+        autoencoder: decodes for the critic of pixels; frozen.
+        encoder: the patch encoder's network, part of that critic.
+        lr: learning rate of the critic of latents.
+    """
 
     def __init__(
-        self, model: NativeDenoiser, crops: FieldCrops, batch: int, device: torch.device, lr: float = 5e-4
-    ) -> None:
+        self, model: NativeDenoiser, crops: FieldCrops, batch: int, device: torch.device,
+        autoencoder: NativeAutoencoder, encoder: nn.Module, lr: float = 5e-4,
+    ) -> None:  # fmt: skip
         super().__init__(model, crops, batch, device)
+        self.autoencoder = copy.deepcopy(autoencoder).float().to(device).requires_grad_(False)
+        self.pixel_critic = PixelCritic(encoder, device)
         self.critic = LatentCritic(model).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(self.critic.heads.parameters(), lr=lr, betas=(0.0, 0.99))
         self.levels = noise_levels(STUDENT_STEPS)
@@ -98,8 +108,14 @@ class StudentObjective(VelocityObjective):
         velocity = self.model.velocity(start, level, told, size).float()
         estimate = start - level[:, None, None, None] * velocity
         error = (velocity[:half] - (noise - latents)[:half]).square().mean()
-        fooled = self._judged(latents, estimate, told_critic, size)
-        return error + self._weight(error, fooled, step) * fooled
+        by_latents = self._judged(latents, estimate, told_critic, size)
+        by_pixels = self._judged_as_pixels(latents, estimate)
+        rise, last = min(1.0, step / SLOW_START), self.model.to_latents.weight
+        return (  # type: ignore[no-any-return]
+            error
+            + ADVERSARIAL_SHARE * rise * balance(error, by_latents, last, 10.0) * by_latents
+            + PIXEL_SHARE * rise * balance(error, by_pixels, last, 10.0) * by_pixels
+        )
 
     def _draw_step(self) -> int:
         """Which of its steps the student takes."""
@@ -131,11 +147,16 @@ class StudentObjective(VelocityObjective):
         self.critic.heads.requires_grad_(False)
         return -_mean(self.critic(shown, level, told, size))
 
-    def _weight(self, error: Tensor, fooled: Tensor, step: int) -> Tensor:
-        last = self.model.to_latents.weight
-        pulls = [torch.autograd.grad(part, last, retain_graph=True)[0].norm() for part in (error, fooled)]
-        balance: Tensor = (pulls[0] / (pulls[1] + 1e-8)).clamp(0, 10).detach()
-        return ADVERSARIAL_SHARE * min(1.0, step / SLOW_START) * balance
+    def _judged_as_pixels(self, real: Tensor, made: Tensor) -> Tensor:
+        """Teaches the critic of pixels on every second crop's part, and returns how little it is fooled."""
+        side = min(DECODED_LAT, real.shape[-1])
+        row, col = (int(torch.randint(0, length - side + 1, ())) for length in real.shape[2:])
+        part = np.s_[::2, :, row : row + side, col : col + side]
+        with torch.no_grad():
+            wanted = inner(self.autoencoder.decode(real[part]))
+        drawn = inner(self.autoencoder.decode(made[part]))
+        self.pixel_critic.teach(wanted, drawn)
+        return self.pixel_critic.fooled(drawn)[0]
 
 
 def _mean(scores: list[Tensor]) -> Tensor:
@@ -144,26 +165,28 @@ def _mean(scores: list[Tensor]) -> Tensor:
 
 
 def train_student(
-    denoiser: NativeDenoiser, cached: list[CachedImage], folder: Path, *, minutes: float, seed: int = 0,
-    batch: int = 12, crop_lat: int = 40, lr: float = 2e-4, field_noise: float = 0.3, device: str = "auto",
+    denoiser: NativeDenoiser, autoencoder: NativeAutoencoder, encoder: nn.Module, cached: list[CachedImage],
+    folder: Path, *, minutes: float, seed: int = 0, batch: int = 12, crop_lat: int = 40, lr: float = 2e-4,
+    field_noise: float = 0.3, device: str = "auto", start: NativeDenoiser | None = None,
 ) -> NativeDenoiser:  # fmt: skip
-    """Trains a student of a denoiser for ``minutes`` (going on from the folder's checkpoint) and returns the averaged
-    weights: a denoiser for :data:`STUDENT_STEPS` Euler steps without guidance.
+    """Trains a student of a denoiser for ``minutes`` (going on from the folder's checkpoint, or from the weights of
+    ``start``) and returns the averaged weights: a denoiser for :data:`STUDENT_STEPS` Euler steps without guidance.
     """
     torch.manual_seed(seed)
     chosen = choose_device(device)
-    model = copy.deepcopy(denoiser).to(chosen)
+    model = copy.deepcopy(denoiser if start is None else start).to(chosen)
     run = TrainingRun(
         model, folder, Budget(minutes, lr=lr), device=chosen, optimizer="adamw", ema_decay=0.998, weight_decay=0.0
     )
     crops = FieldCrops(cached, crop_lat, run.ranks.seed(seed + 1 + run.step), field_noise)
-    objective = StudentObjective(model, crops, batch, chosen)
+    objective = StudentObjective(model, crops, batch, chosen, autoencoder, encoder)
     objective.critic.eyes.load_state_dict(denoiser.state_dict())
-    run.extra["heads"] = objective.critic.heads.state_dict()
+    critics = {"heads": objective.critic.heads, "pixel_critic": objective.pixel_critic}
+    run.extra |= {name: critic.state_dict() for name, critic in critics.items()}
     if run.checkpoint.exists():
-        objective.critic.heads.load_state_dict(
-            torch.load(run.checkpoint, map_location=chosen, weights_only=True)["heads"]
-        )
+        state = torch.load(run.checkpoint, map_location=chosen, weights_only=True)
+        for name, critic in critics.items():
+            critic.load_state_dict(state[name])
     run.fit(objective)
     average: NativeDenoiser = run.average
     return average

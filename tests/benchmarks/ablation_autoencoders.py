@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ssldiff_core.models.native import NativeAutoencoder
+from ssldiff_core.models.native_autoencoder import NativeAutoencoder
 from ssldiff_core.models.placement import training_autocast
 from ssldiff_core.training.autoencoder import AutoencoderObjective, measure_latents, psnr, to_pixels
 from ssldiff_core.training.data import CropSampler, TrainingImage, load_images

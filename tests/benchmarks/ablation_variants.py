@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ssldiff_core.models.native import ModulatedBlock, NativeDenoiser, _conv
+from ssldiff_core.models.native import ModulatedBlock, NativeDenoiser
+from ssldiff_core.models.native_autoencoder import conv
 from ssldiff_core.training.denoiser import VelocityObjective
 
 LEAST = 0.05
@@ -48,7 +49,7 @@ class DepthwiseBlock(ModulatedBlock):
         self.around = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", groups=channels)
         nn.init.normal_(self.around.weight, std=1 / 3)
         nn.init.zeros_(self.around.bias)  # type: ignore[arg-type]
-        self.spread = _conv(channels, hidden, 1, gain=1.4)
+        self.spread = conv(channels, hidden, 1, gain=1.4)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = self.modulation(embedding).chunk(2, dim=1)
@@ -62,7 +63,7 @@ class DoubleBlock(ModulatedBlock):
 
     def __init__(self, channels: int, hidden: int, embedding: int) -> None:
         super().__init__(channels, hidden, embedding)
-        self.gather = _conv(hidden, channels, 3, gain=0.3)
+        self.gather = conv(hidden, channels, 3, gain=0.3)
 
 
 class _OtherBlocks(NativeDenoiser):
@@ -151,7 +152,7 @@ class Variant:
 
 VARIANTS: dict[str, Variant] = {
     "recipe": Variant("the recipe", disturbed=True, unaveraged=True),
-    "recipe_again": Variant("the recipe, another seed", seed=1, disturbed=True),
+    "recipe_again": Variant("the recipe, another seed", seed=1),
     "x0": Variant("estimates x0, error of x0", CleanLatentDenoiser, objective=CleanLatentError),
     "noise": Variant("estimates ε, error of ε", NoiseDenoiser, objective=NoiseError),
     "uniform": Variant("noise levels uniform", objective=UniformLevels),

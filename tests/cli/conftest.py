@@ -20,7 +20,8 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from ssldiff_core.embeddings.catalogue import EncoderSpec
     from ssldiff_core.embeddings.check import quantiles_from
     from ssldiff_core.embeddings.encoder import save_patch_encoder
-    from ssldiff_core.models.native import NativeAutoencoder, NativeDenoiser
+    from ssldiff_core.models.native import NativeDenoiser
+    from ssldiff_core.models.native_autoencoder import NativeAutoencoder
 
     root = tmp_path_factory.mktemp("models")
     folder = root / "tiny"

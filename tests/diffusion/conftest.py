@@ -9,7 +9,8 @@ import torch
 from ssldiff_core.diffusion.denoisers import VelocityDenoiser
 from ssldiff_core.embeddings.grid import EmbeddingGrid
 from ssldiff_core.geometry import GridGeometry
-from ssldiff_core.models.native import NativeAutoencoder, NativeDenoiser
+from ssldiff_core.models.native import NativeDenoiser
+from ssldiff_core.models.native_autoencoder import NativeAutoencoder
 
 
 @pytest.fixture(scope="session")

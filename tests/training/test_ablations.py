@@ -11,7 +11,8 @@ import torch
 from ssldiff_core.embeddings.grid import EmbeddingGrid
 from ssldiff_core.geometry import GridGeometry
 from ssldiff_core.layouts import PaintRegion, Palette, Swatch, empty_layout
-from ssldiff_core.models.native import NativeAutoencoder, NativeDenoiser
+from ssldiff_core.models.native import NativeDenoiser
+from ssldiff_core.models.native_autoencoder import NativeAutoencoder
 from ssldiff_core.training.autoencoder import AutoencoderObjective, measure_latents, to_pixels
 from ssldiff_core.training.data import CropSampler, TrainingImage
 from ssldiff_core.training.denoiser import CachedImage

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssldiff_core.models.native import NativeAutoencoder
+from ssldiff_core.models.native_autoencoder import NativeAutoencoder
 from ssldiff_core.training.autoencoder import AutoencoderObjective, measure_latents
 from ssldiff_core.training.data import CropSampler, TrainingImage, dihedral
 from ssldiff_core.training.denoiser import CachedImage, FieldCrops

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from ssldiff_core.models.native import NativeAutoencoder, NativeDenoiser
+from ssldiff_core.models.native import NativeDenoiser
+from ssldiff_core.models.native_autoencoder import NativeAutoencoder
 from ssldiff_core.models.spec import ModelSpec, read_model_spec, write_model_spec
 from ssldiff_core.training.pack import describe
 from ssldiff_core.training.starting_point import start_from

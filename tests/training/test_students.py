@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import timm
 import torch
 
-from ssldiff_core.models.native import NativeAutoencoder, NativeDenoiser
+from ssldiff_core.models.native import NativeDenoiser
+from ssldiff_core.models.native_autoencoder import NativeAutoencoder
+from ssldiff_core.training.critics import PixelCritic, missed_detail
 from ssldiff_core.training.data import CropSampler, TrainingImage
 from ssldiff_core.training.denoiser import CachedImage, FieldCrops
-from ssldiff_core.training.sharpen import SharpeningObjective, grids_of, sharpen_decoder
+from ssldiff_core.training.sharpen import DETAIL, SharpeningObjective, grids_of, sharpen_decoder, with_detail
 from ssldiff_core.training.student import STUDENT_STEPS, LatentCritic, StudentObjective, train_student
 
 CPU = torch.device("cpu")
@@ -32,6 +35,15 @@ def autoencoder():
 
 
 @pytest.fixture
+def encoder():
+    """A patch encoder's network of the native layout, with random weights."""
+    torch.manual_seed(0)
+    return timm.create_model(
+        "resnet10t", pretrained=False, channels=[8, 8, 8, 8], stem_width=8, num_classes=6
+    )  # fmt: skip
+
+
+@pytest.fixture
 def denoiser():
     torch.manual_seed(0)
     return NativeDenoiser(8, 6, (8, 16), (8, 16), (1, 2, 1), embedding=16, reading=8)
@@ -49,29 +61,62 @@ def drawn():
     return [np.random.default_rng(2).standard_normal((8, 24, 16)).astype(np.float16)]
 
 
-def test_sharpening_changes_the_decoder_alone_and_resumes(images, autoencoder, drawn, tmp_path):
-    encoder_before = {name: value.clone() for name, value in autoencoder.encoder.state_dict().items()}
-    decoder_before = {name: value.clone() for name, value in autoencoder.decoder.state_dict().items()}
-    sharp = sharpen_decoder(autoencoder, images, drawn, tmp_path, minutes=0.02, batch=2)
-    assert all(torch.equal(value, sharp.encoder.state_dict()[name]) for name, value in encoder_before.items())
-    assert any(not torch.equal(value, sharp.decoder.state_dict()[name]) for name, value in decoder_before.items())
+def test_sharpening_changes_the_decoder_alone_and_resumes(images, autoencoder, encoder, drawn, tmp_path):
+    before = {name: value.clone() for name, value in autoencoder.state_dict().items()}
+    sharp = sharpen_decoder(autoencoder, encoder, images, drawn, tmp_path, minutes=0.02, batch=2)
+    after = sharp.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items() if name.startswith("encoder"))
+    assert not torch.equal(before["decoder.0.weight"], after["decoder.0.weight"])
+    assert after["decoder.5.gather.weight"].abs().max() > 0
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
-    sharpen_decoder(autoencoder, images, drawn, tmp_path, minutes=0.02, batch=2)
+    sharpen_decoder(autoencoder, encoder, images, drawn, tmp_path, minutes=0.02, batch=2)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] > state["step"] > 0
 
 
-def test_the_critic_of_pixels_learns_to_tell_real_from_made(images, autoencoder, drawn):
-    objective = SharpeningObjective(autoencoder, CropSampler(images, 128, 0), drawn, 4, CPU, lr=2e-3)
-    real = torch.from_numpy(CropSampler(images, 64, 0).sample(8)).permute(0, 3, 1, 2).float() / 127.5 - 1
-    made = torch.nn.functional.avg_pool2d(real, 9, stride=1, padding=4)
-    for _ in range(40):
-        objective._teach_critic(real, made)
+def test_the_end_at_half_resolution_adds_nothing_before_it_is_trained(autoencoder):
+    latents = torch.randn(1, 8, 6, 6)
+    ended = with_detail(autoencoder)
+    assert ended.config.decoder_detail == DETAIL
+    assert with_detail(ended) is ended
+    assert torch.equal(ended.decode(latents), autoencoder.decode(latents))
+
+
+def test_the_critic_of_patches_sees_finest_detail_that_is_missing(images, encoder):
+    critic = PixelCritic(encoder, CPU, lr=2e-3)
+    generator = torch.Generator().manual_seed(0)
+    soft = torch.from_numpy(CropSampler(images, 64, 0).sample(8)).permute(0, 3, 1, 2).float() / 1275 - 0.1
+    for _ in range(60):
+        real = soft + 0.03 * torch.randn(soft.shape, generator=generator)
+        told_apart = critic.teach(real, soft)
+    assert told_apart < 1.0
     with torch.no_grad():
-        assert objective.critic(real)[0].mean() > objective.critic(made)[0].mean() + 0.2
+        assert critic.patches(real).mean() > critic.patches(soft).mean() + 0.5
+        assert critic.fooled(real)[0] < critic.fooled(soft)[0]
 
 
-def test_drawn_crops_are_what_the_decoder_takes(images, autoencoder, drawn):
-    objective = SharpeningObjective(autoencoder, CropSampler(images, 128, 0), drawn, 4, CPU)
+def test_the_critics_eyes_stay_as_they_are(encoder):
+    critic = PixelCritic(encoder, CPU)
+    made = torch.rand(2, 3, 64, 64, requires_grad=True)
+    critic.teach(torch.rand(2, 3, 64, 64), made)
+    assert made.grad is None
+    fooled, features = critic.fooled(made)
+    fooled.backward()
+    assert [part.shape[-1] for part in features] == [32, 16, 8, 4]
+    assert made.grad.abs().max() > 0
+    assert all(parameter.grad is None for parameter in critic.eyes.encoder.parameters())
+    assert all(torch.equal(v, critic.eyes.encoder.state_dict()[k]) for k, v in encoder.state_dict().items())
+
+
+def test_missed_detail_is_of_its_strength_and_not_of_where_it_lies():
+    grain = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    other = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    assert missed_detail(grain, grain) == 0
+    assert missed_detail(other, grain) < 0.3
+    assert missed_detail(0.5 * grain, grain) == pytest.approx(0.5, abs=0.01)
+
+
+def test_drawn_crops_are_what_the_decoder_takes(images, autoencoder, encoder, drawn):
+    objective = SharpeningObjective(autoencoder, encoder, CropSampler(images, 128, 0), drawn, 4, CPU)
     crops = objective._drawn(16)
     assert crops.shape == (4, 8, 16, 16)
     assert abs(float(crops.mean()) - 0.1) < 0.1
@@ -99,8 +144,8 @@ def test_the_critic_of_latents_looks_with_frozen_eyes(denoiser):
     assert any(p.grad is not None for p in critic.heads.parameters())
 
 
-def test_a_student_draws_on_from_its_own_steps(denoiser, cached):
-    objective = StudentObjective(denoiser, FieldCrops(cached, 16, 0, 0.0), 4, CPU)
+def test_a_student_draws_on_from_its_own_steps(denoiser, autoencoder, encoder, cached):
+    objective = StudentObjective(denoiser, FieldCrops(cached, 16, 0, 0.0), 4, CPU, autoencoder, encoder)
     assert objective.levels == (1.0, 0.75, 0.5, 0.25, 0.0)
     assert len(objective.levels) == STUDENT_STEPS + 1
     noise, told = torch.randn(2, 8, 8, 8), denoiser.tell(torch.zeros(2, 6, 8, 8), torch.ones(2, 1, 8, 8))
@@ -111,11 +156,11 @@ def test_a_student_draws_on_from_its_own_steps(denoiser, cached):
         assert torch.allclose(objective._drawn_so_far(noise, told, size, 1), first, atol=1e-5)
 
 
-def test_training_a_student_leaves_the_denoiser_as_it_was(denoiser, cached, tmp_path):
+def test_training_a_student_leaves_the_denoiser_as_it_was(denoiser, autoencoder, encoder, cached, tmp_path):
     before = {name: value.clone() for name, value in denoiser.state_dict().items()}
-    student = train_student(denoiser, cached, tmp_path, minutes=0.02, batch=4, crop_lat=16)
+    student = train_student(denoiser, autoencoder, encoder, cached, tmp_path, minutes=0.02, batch=4, crop_lat=16)
     assert all(torch.equal(value, denoiser.state_dict()[name]) for name, value in before.items())
     assert any(not torch.equal(value, student.state_dict()[name]) for name, value in before.items())
     step = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"]
-    train_student(denoiser, cached, tmp_path, minutes=0.02, batch=4, crop_lat=16)
+    train_student(denoiser, autoencoder, encoder, cached, tmp_path, minutes=0.02, batch=4, crop_lat=16)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] > step > 0

@@ -24,7 +24,8 @@ def _write_model(folder: Path, name: str, sizes: tuple[float, ...]) -> None:
 
     from ssldiff_core.embeddings.catalogue import EncoderSpec
     from ssldiff_core.embeddings.encoder import save_patch_encoder
-    from ssldiff_core.models.native import NativeAutoencoder, NativeDenoiser
+    from ssldiff_core.models.native import NativeDenoiser
+    from ssldiff_core.models.native_autoencoder import NativeAutoencoder
 
     torch.manual_seed(0)
     spec = EncoderSpec(f"{name}-1", "test_resnet", 128, 128, DIM, sizes, timm_args={"num_classes": DIM})
