@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +53,8 @@ class EncoderCritic(nn.Module):
         encoder: a ResNet of timm, on pixels in [-1, 1].
     """
 
+    spread: Tensor
+
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
         self.encoder = copy.deepcopy(encoder).float().eval().requires_grad_(False)
@@ -90,10 +92,10 @@ class PixelCritic(nn.Module):
         super().__init__()
         self.patches, self.eyes = PatchCritic(), EncoderCritic(encoder)
         self.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = torch.optim.Adam(
-            [{"params": self.patches.parameters()}, {"params": self.eyes.heads.parameters(), "lr": 3 * lr}],
-            lr=lr, betas=(0.5, 0.99),
-        )  # fmt: skip
+        groups: list[dict[str, Any]] = [
+            {"params": self.patches.parameters()}, {"params": self.eyes.heads.parameters(), "lr": 3 * lr}
+        ]  # fmt: skip
+        self.optimizer = torch.optim.Adam(groups, lr=lr, betas=(0.5, 0.99))
         self._learns(False)
 
     def teach(self, real: Tensor, made: Tensor) -> float:
@@ -142,7 +144,7 @@ def balance(faithful: Tensor, fooled: Tensor, last: Tensor, most: float) -> Tens
     2012.09841), at most ``most``.
     """
     pulls = [torch.autograd.grad(part, last, retain_graph=True)[0].norm() for part in (faithful, fooled)]
-    return (pulls[0] / (pulls[1] + 1e-8)).clamp(0, most).detach()
+    return (pulls[0] / (pulls[1] + 1e-8)).clamp(0, most).detach()  # type: ignore[no-any-return]
 
 
 def missed_detail(made: Tensor, wanted: Tensor) -> Tensor:

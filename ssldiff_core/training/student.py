@@ -111,7 +111,7 @@ class StudentObjective(VelocityObjective):
         by_latents = self._judged(latents, estimate, told_critic, size)
         by_pixels = self._judged_as_pixels(latents, estimate)
         rise, last = min(1.0, step / SLOW_START), self.model.to_latents.weight
-        return (  # type: ignore[no-any-return]
+        return (
             error
             + ADVERSARIAL_SHARE * rise * balance(error, by_latents, last, 10.0) * by_latents
             + PIXEL_SHARE * rise * balance(error, by_pixels, last, 10.0) * by_pixels
