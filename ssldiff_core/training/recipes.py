@@ -128,7 +128,7 @@ class Recipe:
         with trained_together(self.device) as (self._ranks, self.device):
             if self.base is not None:
                 with self._ranks.one_then_all():
-                    start_from(self.base, self.work)
+                    start_from(self.base, self.work, with_student="denoiser" not in stages)
             for stage in STAGES:
                 if stage in stages:
                     if self._ranks.first:
@@ -229,6 +229,7 @@ class Recipe:
         return describe(
             folder, self.domain, self.autoencoder(), denoiser, version=self.version, guidance=self.guidance,
             encoder_id=encoder_id, guidance_interval=self.base.guidance_interval if self.base else (0.0, 1.0),
+            begins_fast=bool(self.base and self.base.begins_fast and (self.work / "student" / "weights").exists()),
         )  # fmt: skip
 
     def autoencoder(self, sharp: bool = True) -> NativeAutoencoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from ssldiff_core.models.native import NativeDenoiser
 from ssldiff_core.models.native_autoencoder import NativeAutoencoder
 from ssldiff_core.models.spec import ModelSpec, read_model_spec, write_model_spec
 from ssldiff_core.training.pack import describe
+from ssldiff_core.training.recipes import Recipe, make_parser
 from ssldiff_core.training.starting_point import start_from
 from tests.ui.tiny_models import write_tiny_models
 
@@ -61,3 +63,15 @@ def test_whether_the_app_begins_fast_is_written_with_the_model(
     )  # fmt: skip
     write_model_spec(spec)
     assert read_model_spec(tmp_path).begins_fast is begins_fast
+
+
+@pytest.mark.parametrize("with_student", [True, False])
+def test_a_recipe_keeps_that_its_model_begins_fast_where_there_is_a_student(
+    models: Path, tissue: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_student: bool
+) -> None:
+    monkeypatch.setenv("SSLDIFF_MODELS_DIR", str(models))
+    write_model_spec(replace(tissue, begins_fast=True))
+    words = ["tissue", "--from", "tissue", "--data", "none", "--work", str(tmp_path), "-o", "none"]
+    recipe = Recipe(make_parser().parse_args(words))
+    start_from(tissue, tmp_path, with_student=with_student)
+    assert recipe.spec(tmp_path, "tissue-1", recipe.denoiser()).begins_fast is with_student
