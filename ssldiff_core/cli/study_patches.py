@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..evaluation.augment.dataset import Dataset
     from ..evaluation.augment.manifest import Row
     from ..evaluation.report import Part
-    from ..evaluation.studies.patches import Score, StudySet, Told
+    from ..evaluation.studies.patches import Features, Score, StudySet, Told
     from ..evaluation.studies.sets import Protocol, Round
 
 SETS = ("uc_merced", "osteosarcoma", "crc_he", "eurosat")
@@ -89,8 +89,9 @@ def parse_amounts(text: str) -> tuple[float, ...]:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry out ``study patches``."""
+    from ..evaluation.studies.kept_labels import kept_labels
     from ..evaluation.studies.patch_report import LEAST_SEEDS, make_report
-    from ..evaluation.studies.patches import make_set
+    from ..evaluation.studies.patches import make_set, study_features
     from ..evaluation.studies.sets import PROTOCOLS, digests_seen, load_set, make_rounds, seen_tests, validation_set
 
     start, out = time.monotonic(), arguments.output
@@ -104,7 +105,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     told = follow(console)
     folder, rows = _variations(arguments, protocol, dataset, rounds, told)
     study = make_set(protocol, dataset, rows, folder, rounds)
-    scores = list(_scores(study, arguments, told))
+    real, synthetic = study_features(study, out, arguments.features, told)
+    scores = list(_scores(study, real, synthetic, arguments, told))
+    kept = list(kept_labels(study, real, synthetic))
     facts = _facts(study, rows, arguments)
     if arguments.validate:
         facts["tested on"] = "a part of the training images, no test image: to choose what is drawn"
@@ -115,7 +118,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     facts["test images seen in training"] = sum(seen.values())
     if arguments.seeds < LEAST_SEEDS and protocol.rounds != "groups":
         warnings.append(f"{arguments.seeds} seeds are too few for an interval to be trusted")
-    report = make_report(protocol, scores, _command(arguments), facts, warnings, time.monotonic() - start)
+    report = make_report(protocol, scores, kept, _command(arguments), facts, warnings, time.monotonic() - start)
     page, record = report.write(out / "study.html")
     for warning in warnings:
         console.note(warning)
@@ -195,12 +198,12 @@ def _variations(
     return folder, rows
 
 
-def _scores(study: StudySet, arguments: argparse.Namespace, told: Told) -> Iterator[Score]:
+def _scores(
+    study: StudySet, real: Features, synthetic: Features, arguments: argparse.Namespace, told: Told
+) -> Iterator[Score]:  # fmt: skip
     from ..evaluation.studies.cnn import Training
     from ..evaluation.studies.patch_scores import CNN_AMOUNTS, cnn_scores, probe_scores
-    from ..evaluation.studies.patches import study_features
 
-    real, synthetic = study_features(study, arguments.output, arguments.features, told)
     yield from probe_scores(study, real, synthetic, told)
     if arguments.cnn:
         training, amounts = Training(steps=arguments.cnn_steps), arguments.cnn_amounts or CNN_AMOUNTS
@@ -214,7 +217,7 @@ def _facts(study: StudySet, rows: list[Row], arguments: argparse.Namespace) -> d
 
     kept = [row for row in rows if row.is_kept]
     spec = get_model_spec(study.protocol.model_id)
-    kinds = Counter(f"{row.kind} {row.amount:g}" if row.amount else row.kind for row in kept)
+    kinds = Counter(row.kind_text for row in kept)
     return {
         "real images": study.real, "synthetic images": len(kept), "classes": len(study.classes),
         "seeds": arguments.seeds, "kinds": ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items())),

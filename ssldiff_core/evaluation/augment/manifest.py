@@ -68,6 +68,11 @@ class Row:
         """Whether the filter let it pass."""
         return self.kept == "yes"
 
+    @property
+    def kind_text(self) -> str:
+        """Kind and amount, for people; blends, each with a share of its own, are one kind."""
+        return f"{self.kind} {self.amount:g}" if self.amount and self.kind != "blend" else self.kind
+
 
 _TYPES = {"float": float, "int": int, "str": str}
 

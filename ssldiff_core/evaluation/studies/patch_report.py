@@ -9,6 +9,7 @@ import numpy as np
 
 from ..report import Measurement, Plot, Report, Table
 from .intervals import apart, over_seeds
+from .kept_labels import Kept, kept_table
 from .patches import ARMS, Score
 from .sets import Protocol
 
@@ -45,10 +46,10 @@ def paired_gain(scores: Sequence[Score], classifier: str, name: str, arm: str, b
 
 
 def make_report(
-    protocol: Protocol, scores: Sequence[Score], command: str, facts: Mapping[str, str | int | float],
-    warnings: Sequence[str], seconds: float,
+    protocol: Protocol, scores: Sequence[Score], kept: Sequence[Kept], command: str,
+    facts: Mapping[str, str | int | float], warnings: Sequence[str], seconds: float,
 ) -> Report:  # fmt: skip
-    """Tables of both classifiers, a plot of the linear probe, and all single runs."""
+    """Tables of both classifiers, a plot of each, what variations keep of their class, and all single runs."""
     parts: list[Table | Plot] = []
     figures: dict[str, object] = {}
     for classifier in dict.fromkeys(score.classifier for score in scores):
@@ -57,6 +58,8 @@ def make_report(
             figures[f"{classifier}|{name}|{arm}"] = mean
         if protocol.rounds != "groups":
             parts.append(_plot(scores, classifier))
+    if kept:
+        parts.append(kept_table(kept))
     columns = ("classifier", "arm", "round", "seed", "real", "synthetic", "test", "balanced accuracy")
     rows = [(s.classifier, s.arm, s.round, s.seed, s.real, s.synthetic, s.test, round(s.accuracy, 4)) for s in scores]
     parts.append(Table("Every run", columns, rows))

@@ -91,10 +91,20 @@ def _confirmed(
     labels, train = study.labels(), np.array(one.train)
     if len(np.unique(labels[train])) < 2:
         return children[:0]
-    everything = _training_set(study, real, synthetic, train, children[:0], labels)
-    judge, _ = fit_probe(everything, len(study.classes))
+    judge, _ = fit_probe(real_training_set(study, real, train), len(study.classes))
     right: NDArray[np.bool_] = predict(judge, synthetic[children - study.real, 0]) == labels[children]
     return np.asarray(children[right])
+
+
+def real_training_set(study: StudySet, real: Features, train: NDArray[np.int64]) -> TrainingSet:
+    """All views of real pictures alone.
+
+    Args:
+        study: pictures.
+        real: features (n, views, dim) of the real ones.
+        train: (k,) indices of those that train.
+    """
+    return _training_set(study, real, real[:0], train, train[:0], study.labels())
 
 
 def _training_set(

@@ -70,12 +70,14 @@ class StudySet:
         dataset: its samples.
         pictures: real, then synthetic.
         rounds: draws of training images.
+        kinds: of each synthetic picture, with its amount.
     """
 
     protocol: Protocol
     dataset: Dataset
     pictures: tuple[Picture, ...]
     rounds: tuple[Round, ...]
+    kinds: tuple[str, ...] = ()
     classes: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -166,9 +168,8 @@ def make_set(
         Picture(dataset.root / sample.path, sample.sha256, sample.label, sample.group, (number,))
         for number, sample in enumerate(dataset.samples)
     ]
-    for row in rows:
-        if not row.is_kept:
-            continue
+    kept = [row for row in rows if row.is_kept]
+    for row in kept:
         names = [name for name in (row.source, row.partner) if name]
         parents = tuple(index[name] for name in names if name in index)
         if len(parents) < len(names) or any(dataset.samples[parent].split != "train" for parent in parents):
@@ -178,7 +179,7 @@ def make_set(
                 "only variations of the training split may be used",
             )  # fmt: skip
         pictures.append(Picture(folder / row.file, row.sha256, row.label, row.group, parents))
-    return StudySet(protocol, dataset, tuple(pictures), tuple(rounds))
+    return StudySet(protocol, dataset, tuple(pictures), tuple(rounds), tuple(row.kind_text for row in kept))
 
 
 def study_features(

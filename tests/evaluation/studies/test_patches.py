@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from ssldiff_core.embeddings.encoder import save_patch_encoder
 from ssldiff_core.evaluation.augment.dataset import digest_file
 from ssldiff_core.evaluation.augment.manifest import read_rows
 from ssldiff_core.evaluation.studies.cnn import Training, predict_labels, train_network
+from ssldiff_core.evaluation.studies.kept_labels import kept_labels
 from ssldiff_core.evaluation.studies.patches import make_set
 from ssldiff_core.evaluation.studies.sets import PROTOCOLS, Protocol, load_set, make_rounds
 from ssldiff_core.training.data import DOMAINS, Collection
@@ -45,6 +47,8 @@ def test_a_study_is_one_command_and_its_rounds_use_children_of_their_own_images_
     line = "study patches crc_he --data set -o out --seeds 2 --amounts 1,2 --steps 1 --json"
     assert main(line.split()) == 0
     facts = json.loads(capsys.readouterr().out)
+    page = Path("out/study.html").read_text(encoding="utf-8")
+    assert "What variations keep of their class" in page
     assert set(facts) >= {"linear probe|1 a class|real", "linear probe|2 a class|real + synthetic"}
     dataset = load_set(PROTOCOLS["crc_he"], data)
     rounds = make_rounds(PROTOCOLS["crc_he"], dataset.samples, 2, (1, 2))
@@ -55,6 +59,28 @@ def test_a_study_is_one_command_and_its_rounds_use_children_of_their_own_images_
         children = study.children(one)
         assert len(children) == len(one.train)
         assert {study.pictures[i].parents[0] for i in children} == set(one.train)
+
+
+def test_what_variations_keep_is_asked_of_images_that_did_not_train(data: Path):
+    dataset = load_set(PROTOCOLS["crc_he"], data)
+    rounds = make_rounds(PROTOCOLS["crc_he"], dataset.samples, 3, (2,))
+    study = make_set(PROTOCOLS["crc_he"], dataset, [], Path("out"), rounds)
+    count = len(dataset.samples)
+    for kind, parent in (("same", i) for i in range(count)):
+        picture = replace(study.pictures[parent], parents=(parent,))
+        study = replace(study, pictures=(*study.pictures, picture), kinds=(*study.kinds, kind))
+    labels = study.labels()
+    told = np.where(labels == 0, -1.0, 1.0).astype(np.float32)[:, None, None]
+    scatter = np.random.default_rng(0).normal(0, 0.1, (len(labels), 2, 3)).astype(np.float32)
+    real = (told + scatter)[:count]
+    faithful, forgotten = (told + scatter)[count:], np.random.default_rng(1).normal(size=(count, 2, 3))
+    for synthetic, low, high in ((faithful, 1.0, 1.0), (forgotten.astype(np.float32), 0.2, 0.8)):
+        found = list(kept_labels(study, real, synthetic))
+        assert [one.seed for one in found] == [0, 1, 2]
+        assert all(one.count == count - len(rounds[0].train) for one in found)
+        assert all(one.parents == 1.0 for one in found)
+        assert low <= np.mean([one.variations for one in found]) <= high
+    assert list(kept_labels(make_set(PROTOCOLS["crc_he"], dataset, [], Path("out"), rounds), real, real[:0])) == []
 
 
 def test_what_is_drawn_is_what_the_options_say_and_the_command_repeats_it(
