@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import SceneError, SSLDiffError
-from .scene import Scene
+from .scene import Scene, first_line
 
 _RASTER_SUFFIXES = (".jp2", ".j2k", ".img", ".asc", ".hgt", ".dem", ".gpkg")
 _WORLD_FILES = (".tfw", ".tifw", ".pgw", ".jgw", ".wld", ".aux.xml")
@@ -68,7 +68,7 @@ def open_scene(
         except SSLDiffError:
             raise
         except Exception as error:  # decoders raise whatever they like on what is not theirs
-            reasons.append(f"{name}: {(str(error).strip().splitlines() or [type(error).__name__])[0][:160]}")
+            reasons.append(f"{name}: {first_line(error, path)}")
         else:
             if reasons:  # a reader further down the list knows less of the file, which must not stay untold
                 scene.warnings += (f"Read by {name}, for others could not ({'; '.join(reasons)}).",)
@@ -180,7 +180,7 @@ def _look_into_tiff(path: Path, asked: str) -> tuple[bool, bool]:
             whole = bool(ends) and max(ends) <= size and not any(following)
             is_ome, is_geo = bool(file.is_ome), any(tag in file.pages.first.tags for tag in _GEO_TAGS)
     except Exception as error:  # tifffile raises IndexError, struct.error and more on damaged files
-        raise _truncated(asked, size, str(error)) from error
+        raise _truncated(asked, size, first_line(error, path)) from error
     if not whole:
         raise _truncated(asked, size, "pages or pixels would lie beyond")
     if largest > _MOST_TILE_PX:

@@ -209,7 +209,7 @@ class Scene(ABC):
             raise
         except Exception as error:  # decoders raise whatever they like on a broken file
             raise SceneError(
-                asked, f"its pixels cannot be decoded ({_first_line(error)})", "a scene file is whole",
+                asked, f"its pixels cannot be decoded ({first_line(error, self.path)})", "a scene file is whole",
                 "The file may be damaged or cut short: copy it again",
             ) from error  # fmt: skip
         return Region(pixels, valid)
@@ -312,5 +312,9 @@ def _format_box(box: Box) -> str:
     return ",".join(f"{value:.10g}" for value in box.as_tuple())
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+def first_line(error: BaseException, path: Path | None) -> str:
+    """What a decoder says of a file, without its folder: where a server keeps its files is nobody's business."""
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    for place in (path, path.resolve()) if path is not None else ():
+        said = said.replace(str(place), place.name)
+    return said[:200]
