@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import itertools
 import json
@@ -17,6 +18,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from ssldiff_core.scenes.probe import probe_files
@@ -29,6 +31,7 @@ from ui.documents import Document
 from ui.limits import BodyLimit, Rate
 from ui.login import Login
 from ui.routes import add_routes, strokes
+from ui.routes.security import add_guards
 from ui.routes.strokes import _answer
 from ui.workspace import Workspace
 
@@ -141,6 +144,32 @@ def test_every_answer_tells_the_browser_to_ask_no_other_host(client: TestClient)
     assert "connect-src 'self'" in headers["content-security-policy"]
     assert "object-src 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_page_that_leaves_before_its_answer_is_no_error(tmp_path: Path) -> None:
+    app = FastAPI()
+    add_guards(app, AppConfig(data_dir=tmp_path))
+
+    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    app.mount("/slow", waiting)
+    said: list[Message] = []
+    messages = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> Message:
+        return next(messages, {"type": "http.disconnect"})
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/slow/", "raw_path": b"/slow/", "root_path": "", "scheme": "http",
+        "query_string": b"", "headers": [(b"host", b"here")], "http_version": "1.1", "server": ("here", 80),
+    }  # fmt: skip
+    asyncio.run(app(scope, receive, send))
+    assert said == []
 
 
 def test_with_accounts_a_proxys_header_names_nobody(tmp_path: Path) -> None:

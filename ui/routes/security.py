@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, WebSocket
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ssldiff_core.errors import SSLDiffError
 
@@ -24,6 +25,13 @@ POLICY = (
 """A browser asks no other host, whatever stands in a document; Gradio's page needs its inline scripts."""
 
 
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": POLICY,
+}
+
+
 def same_origin(request: Request | WebSocket) -> bool:
     """Whether the page that asks came from this server; programs that send no Origin are no browsers."""
     origin = request.headers.get("origin")
@@ -33,22 +41,47 @@ def same_origin(request: Request | WebSocket) -> bool:
     return urlsplit(origin).netloc in [host for host in hosts if host]
 
 
-def add_guards(app: FastAPI, config: AppConfig) -> None:
-    """Refuse changes from other origins, and what is closed; turn an ``SSLDiffError`` into 422 with its text."""
+class Guard:
+    """Refuses changes from other origins, and what is closed; tells browsers what a page may do.
 
-    @app.middleware("http")
-    async def refuse_other_origins(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+    Plain ASGI: Starlette's own kind of middleware makes an error of every page that leaves before its answer.
+    """
+
+    def __init__(self, app: ASGIApp, config: AppConfig) -> None:
+        self._app, self._config = app, config
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(Request(scope))
+        if refusal is not None:
+            status, text = refusal
+            await JSONResponse({"error": text}, status_code=status)(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+    def _refusal(self, request: Request) -> tuple[int, str] | None:
         if request.method not in SAFE_METHODS and not same_origin(request):
-            return JSONResponse({"error": "This request came from another site."}, status_code=403)
+            return 403, "This request came from another site."
         if request.url.path.rstrip("/").endswith("/gradio_api/upload"):  # our own routes take files, with their limits
-            return JSONResponse({"error": "Files are opened from the start page."}, status_code=403)
-        if config.kiosk and CLOSED.fullmatch(request.url.path):
-            return JSONResponse({"error": REFUSAL}, status_code=403)
-        response = await proceed(request)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "same-origin")
-        response.headers.setdefault("Content-Security-Policy", POLICY)
-        return response
+            return 403, "Files are opened from the start page."
+        if self._config.kiosk and CLOSED.fullmatch(request.url.path):
+            return 403, REFUSAL
+        return None
+
+
+def add_guards(app: FastAPI, config: AppConfig) -> None:
+    """Put the :class:`Guard` before every route; turn an ``SSLDiffError`` into 422 with its text."""
+    app.add_middleware(Guard, config=config)
 
     @app.exception_handler(OSError)
     async def tell_of_the_disk(_: Request, error: OSError) -> JSONResponse:
