@@ -15,14 +15,14 @@ from .cnn import SIDE_PX, Training, predict_labels, train_network
 from .features import read_picture
 from .patches import ARMS, Features, Score, StudySet, Told
 from .probe import TrainingSet, accuracy, fit_probe, predict
-from .sets import Round
+from .sets import Round, distinct_rounds
 
 CNN_AMOUNTS = (0.1, 1.0)
 PROBE, NETWORK = "linear probe", "small CNN"
 
 
 def probe_scores(study: StudySet, real: Features, synthetic: Features, told: Told = lambda *_: None) -> Iterator[Score]:
-    """The linear probe in every arm and round.
+    """The linear probe in every arm and round; it has no chance of its own, so equal rounds count once.
 
     Args:
         study: pictures and rounds.
@@ -30,7 +30,8 @@ def probe_scores(study: StudySet, real: Features, synthetic: Features, told: Tol
         told: progress.
     """
     labels = study.labels()
-    for number, one in enumerate(study.rounds, start=1):
+    rounds = distinct_rounds(study.rounds)
+    for number, one in enumerate(rounds, start=1):
         train, test = np.array(one.train), np.array(one.test)
         for arm, chosen in _arms(study, one, real, synthetic):
             use = train[:0] if arm == "synthetic" else train
@@ -39,7 +40,7 @@ def probe_scores(study: StudySet, real: Features, synthetic: Features, told: Tol
             weights, _ = fit_probe(_training_set(study, real, synthetic, use, chosen, labels), len(study.classes))
             found = accuracy(weights, real[test, 0], labels[test])
             yield Score(PROBE, arm, one.name, one.amount, one.seed, found, len(use), len(chosen), len(test))
-        told(PROBE, number, len(study.rounds))
+        told(PROBE, number, len(rounds))
 
 
 def cnn_scores(

@@ -24,7 +24,7 @@ from ..augment.fitting import Fit
 from .features import Picture, Pixels, image_features, read_picture
 from .patches import Score
 from .probe import TrainingSet, accuracy, fit_probe
-from .sets import Round
+from .sets import Round, distinct_rounds
 
 if TYPE_CHECKING:
     from ...embeddings.encoder import PatchEncoder
@@ -146,6 +146,7 @@ def representation_scores(
         rounds: which images train and test.
     """
     classes = int(labels.max()) + 1
+    rounds = distinct_rounds(rounds)  # neither reading has any chance of its own
     for number, one in enumerate(rounds, start=1):
         train, test = np.array(one.train), np.array(one.test)
         if len(np.unique(labels[train])) < 2:

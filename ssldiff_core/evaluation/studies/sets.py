@@ -174,6 +174,17 @@ def make_rounds(
     return rounds
 
 
+def distinct_rounds(rounds: Sequence[Round]) -> list[Round]:
+    """The rounds, less those that train on the same images as an earlier one: a share of 100 % has one draw.
+
+    What has no chance of its own would only say the same again, with an interval of nothing.
+    """
+    found: dict[tuple[tuple[int, ...], tuple[int, ...]], Round] = {}
+    for one in rounds:
+        found.setdefault((one.train, one.test), one)
+    return list(found.values())
+
+
 def _leave_one_out(samples: Sequence[Sample]) -> list[Round]:
     """One round a group: the others train. Images of a class that no other group has do not test."""
     rounds = []

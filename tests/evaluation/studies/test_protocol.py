@@ -16,7 +16,7 @@ from ssldiff_core.evaluation.studies.features import change_view
 from ssldiff_core.evaluation.studies.intervals import apart, over_groups, over_seeds
 from ssldiff_core.evaluation.studies.patches import partners
 from ssldiff_core.evaluation.studies.probe import SYNTHETIC_WEIGHTS, TrainingSet, _parts, accuracy, fit_probe
-from ssldiff_core.evaluation.studies.sets import PROTOCOLS, make_rounds, seen_tests, validation_set
+from ssldiff_core.evaluation.studies.sets import PROTOCOLS, distinct_rounds, make_rounds, seen_tests, validation_set
 
 SAMPLES = [
     Sample(f"{label}/{i}.png", label, f"patient{i % 4}", "test" if i >= 20 else "train", f"{label}{i}")
@@ -35,6 +35,14 @@ def test_shares_are_nested_hold_every_class_and_never_test_on_what_trains():
         own = [set(one.train) for one in rounds if one.seed == seed]
         assert all(small <= large for small, large in pairwise(own))
     assert set(rounds[0].train) != set(rounds[1].train)
+
+
+def test_a_share_of_all_images_is_one_draw_however_many_seeds():
+    rounds = make_rounds(PROTOCOLS["uc_merced"], SAMPLES, 3, (0.5, 1.0))
+    kept = distinct_rounds(rounds)
+    assert [one for one in kept if one.amount == 1.0] == [rounds[3]]
+    assert {one.train for one in kept} == {one.train for one in rounds}
+    assert len({one.train for one in kept}) == len(kept)
 
 
 def test_variations_are_chosen_on_training_images_alone():
