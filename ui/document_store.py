@@ -2,6 +2,9 @@
 
 ``documents/<id>/document.json`` holds everything small, with the edits; ``grid-<digest>.npz``, ``palette-<n>.npz`` and
 ``points-<digest>.npz`` what is large; ``results/<id>/`` the images with their manifests.
+
+In memory are the documents that somebody holds (a page that is open, a job), those that are not saved yet, and the few
+asked for last. Of each there is one object, whoever holds it.
 """
 
 from __future__ import annotations
@@ -12,11 +15,13 @@ import re
 import shutil
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 AUTOSAVE_S = 0.4
+KEPT_OPEN = 24
+"""Documents that stay in memory although nobody holds them."""
 
 
 class DocumentStore:
@@ -43,7 +50,9 @@ class DocumentStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._open: dict[str, Document] = {}
+        self._open: WeakValueDictionary[str, Document] = WeakValueDictionary()
+        self._recent: OrderedDict[str, Document] = OrderedDict()
+        self._unsaved: dict[str, Document] = {}
         self._saving = threading.Lock()
         self._stop = threading.Event()
         threading.Thread(target=self._autosave, name="autosave", daemon=True).start()
@@ -51,7 +60,7 @@ class DocumentStore:
     def create(self) -> Document:
         document = Document(owner=current_user())
         with self._lock:
-            self._open[document.id] = document
+            self._hold(document)
         return document
 
     def get(self, document_id: str) -> Document | None:
@@ -69,8 +78,20 @@ class DocumentStore:
         with self._lock:
             document = self._open.get(document_id) or self._load(document_id)
             if document is not None:
-                self._open[document_id] = document
+                self._hold(document)
             return document
+
+    def _hold(self, document: Document) -> None:
+        """Keep a document in memory while it is one of those asked for last; to be called with the lock held."""
+        self._open[document.id] = self._recent[document.id] = document
+        document.on_change = self._note_change
+        self._recent.move_to_end(document.id)
+        while len(self._recent) > KEPT_OPEN:
+            self._recent.popitem(last=False)
+
+    def _note_change(self, document: Document) -> None:
+        if self._open.get(document.id) is document:  # else it was deleted
+            self._unsaved[document.id] = document
 
     def folder(self, document_id: str) -> Path:
         """The document's own folder, made where it is missing."""
@@ -87,7 +108,8 @@ class DocumentStore:
     def forget(self, document_id: str) -> None:
         """Hold a document no longer; its files stay."""
         with self._lock:
-            self._open.pop(document_id, None)
+            for held in (self._open, self._recent, self._unsaved):
+                held.pop(document_id, None)
 
     def delete(self, document: Document) -> None:
         """Remove a document with all its results."""
@@ -143,7 +165,10 @@ class DocumentStore:
                 )
         write_json(folder / "document.json", body)
         self._remove_stale(folder, body)
-        document.saved_version = version
+        with document.lock:
+            document.saved_version = version
+            if document.version == version:
+                self._unsaved.pop(document.id, None)
 
     def close(self) -> None:
         """Save what is unsaved and stop saving."""
@@ -155,9 +180,7 @@ class DocumentStore:
             self._save_changed()
 
     def _save_changed(self) -> None:
-        with self._lock:
-            changed = [document for document in self._open.values() if document.saved_version != document.version]
-        for document in changed:
+        for document in list(self._unsaved.values()):
             if document.scene is None and document.layout is None:
                 continue
             try:

@@ -10,6 +10,7 @@ import hashlib
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -59,6 +60,7 @@ class Document:
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
         self.saved_version = -1
+        self.on_change: Callable[[Document], None] = lambda _: None  # called with the lock held
         self.palette_history: list[tuple[str, Palette]] = []
         self._labels: tuple[Layout, np.ndarray, np.ndarray] | None = None
         self._pending: tuple[Layout, EmbeddingGrid, np.ndarray] | None = None
@@ -284,6 +286,7 @@ class Document:
 
     def _changed(self) -> None:
         self.version += 1
+        self.on_change(self)
 
 
 def _joined(before: Piece, piece: Piece) -> Piece | None:

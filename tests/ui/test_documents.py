@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,51 @@ def test_changes_are_saved_by_themselves(store: DocumentStore, document: Documen
     again = DocumentStore(tmp_path).get(document.id)
     assert again is not None
     assert again.version == document.version
+
+
+def test_documents_that_nobody_holds_leave_memory_but_the_last_ones(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.document_store.KEPT_OPEN", 2)
+    made = [store.create() for _ in range(5)]
+    for document in made:
+        document.set_layout(make_layout(), "tiny")
+        store.save(document)
+    names, known = [document.id for document in made], [weakref.ref(document) for document in made]
+    held = made[0]
+    del made, document
+    assert [one() is not None for one in known] == [True, False, False, True, True]
+    assert store.get(names[0]) is held  # one object, whoever asks
+    assert store.get(names[1]).need_layout() == make_layout()  # read again
+
+
+def test_a_change_by_whoever_held_a_document_last_is_saved(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.document_store.KEPT_OPEN", 1)
+    document = store.create()
+    document.set_layout(make_layout(), "tiny")
+    store.save(document)
+    name = document.id
+    for _ in range(3):
+        store.create()
+    document.rename("as a job leaves it")
+    del document
+    assert store.get(name).name == "as a job leaves it"
+    for _ in range(3):
+        store.create()
+    store.close()
+    assert store.get(name).name == "as a job leaves it"
+
+
+def test_a_document_that_was_deleted_is_not_saved_by_a_job_that_goes_on(store: DocumentStore) -> None:
+    document = store.create()
+    document.set_layout(make_layout(), "tiny")
+    store.save(document)
+    store.delete(document)
+    document.rename("too late")
+    store.close()
+    assert store.get(document.id) is None
 
 
 def test_an_edit_that_does_not_fit_changes_nothing(document: Document) -> None:
