@@ -28,9 +28,9 @@ def table(patches: Path) -> Path:
 
 
 def test_a_table_of_slides_is_studied_by_one_command_and_goes_on_from_what_was_drawn(
-    table: Path, capsys: pytest.CaptureFixture[str]
+    table: Path, student: None, capsys: pytest.CaptureFixture[str]
 ):
-    line = f"study slides {table} --model tiny --few 1 --per-slide 1 --seeds 1 --steps 1 -o out --json"
+    line = f"study slides {table} --model tiny --few 1 --per-slide 1 --seeds 1 --fast -o out --json"
     assert main(line.split()) == 0
     facts = json.loads(capsys.readouterr().out)
     arms = {name for name in facts if "|" in name}
@@ -41,6 +41,7 @@ def test_a_table_of_slides_is_studied_by_one_command_and_goes_on_from_what_was_d
     drawn = {file: file.stat().st_mtime_ns for file in Path("out/synthetic").glob("*.npz")}
     assert len(drawn) == 2
     command = json.loads(Path("out/study.json").read_text(encoding="utf-8"))["command"]
+    assert command.endswith("--fast")
     assert main([*command.split()[1:], "--json"]) == 0, "the command of the report makes the study again"
     assert json.loads(capsys.readouterr().out) == facts
     assert drawn == {file: file.stat().st_mtime_ns for file in Path("out/synthetic").glob("*.npz")}
