@@ -5,7 +5,7 @@
 Held-out grids are drawn as in :mod:`.ablations` and measured alike. ``sharp_…``, ``fade_…`` and ``cells_…`` are layouts
 of two classes with a drawn border: each position told its own class, the one class fading into the other over a cell at
 the drawn border, and whole cells with the field interpolated between their centres. Their figures are those of
-:mod:`ssldiff_core.evaluation.borders`.
+:mod:`ssldiff_core.evaluation.borders`. ``error_…`` is the denoiser's error of the velocity on held-out latents.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from ssldiff_core import EmbeddingGrid, Settings, load_model
 from ssldiff_core.evaluation import borders
 from ssldiff_core.layouts import Layout, Palette
 from ssldiff_core.models.catalogue import Model
+from ssldiff_core.training.recipes import CROP_LAT
 
-from .ablation_measures import HeldOut, core_seconds, disturbed, draw_grids, drawn_figures
+from .ablation_measures import HeldOut, core_seconds, disturbed, draw_grids, drawn_figures, velocity_errors
 from .ablations import FULL, QUICK, Figures, Scale, hold_out, make_parser, recipe_of
 from .report import report
 
 CELL_LAT = 16
-BORDER_LAYOUTS = 24
+ERROR = "error"
 
 WAYS: dict[str, tuple[Settings, float]] = {
     "default": (Settings(), 0.0),
@@ -80,13 +81,23 @@ def way_figures(model: Model, way: str, held_out: HeldOut, folder: Path, scale: 
     return {**figures, "core_seconds": core_seconds(model, scale.timed_px, settings)}
 
 
+def figures_of(model: Model, name: str, held_out: HeldOut, folder: Path, scale: Scale, crop_lat: int) -> Figures:
+    """Of a way, a field, or :data:`ERROR`."""
+    if name in FIELDS:
+        return border_figures(model, FIELDS[name], scale.layouts)
+    if name == ERROR:
+        return velocity_errors(model.denoiser.network, held_out.cached, crop_lat, scale.crops)  # type: ignore[union-attr]
+    return way_figures(model, name, held_out, folder, scale)
+
+
 def main() -> None:
     """Measure the ways and fields asked for."""
     parser = make_parser(__doc__)
     arguments = parser.parse_args()
-    names = arguments.only.split(",") if arguments.only else [*WAYS, *FIELDS]
-    if unknown := [name for name in names if name not in {**WAYS, **FIELDS}]:
-        parser.error(f"there is no {unknown[0]}; there are {', '.join([*WAYS, *FIELDS])}")
+    known = [*WAYS, *FIELDS, ERROR]
+    names = arguments.only.split(",") if arguments.only else known
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"there is no {unknown[0]}; there are {', '.join(known)}")
     scale = QUICK if arguments.quick else FULL
     work = arguments.work / "ablations" / ("shipped-quick" if arguments.quick else "shipped")
     work.mkdir(parents=True, exist_ok=True)
@@ -98,10 +109,7 @@ def main() -> None:
         file = folder / "figures.json"
         if not file.exists():
             print(f"{arguments.domain}: {name}", flush=True)
-            if name in FIELDS:
-                figures = border_figures(model, FIELDS[name], 2 if arguments.quick else BORDER_LAYOUTS)
-            else:
-                figures = way_figures(model, name, held_out, folder, scale)
+            figures = figures_of(model, name, held_out, folder, scale, CROP_LAT[arguments.domain][0])
             folder.mkdir(exist_ok=True)
             file.write_text(json.dumps(figures, indent=1) + "\n")
         figures = json.loads(file.read_text())

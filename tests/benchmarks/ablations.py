@@ -50,16 +50,19 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Scale:
-    """How much to train and to measure: processor minutes, cells, patches, held-out crops, side of the timed image."""
+    """How much to train and to measure: processor minutes, cells, patches, held-out crops, side of the timed image,
+    layouts with a border.
+    """
 
     minutes: float
     cells: int
     patches: int
     crops: int
     timed_px: int
+    layouts: int
 
 
-FULL, QUICK = Scale(5.0, 260, 640, 48, 512), Scale(0.1, 16, 60, 12, 256)
+FULL, QUICK = Scale(4.0, 260, 640, 48, 512, 24), Scale(0.1, 16, 60, 12, 256, 2)
 
 
 @dataclass(frozen=True)
