@@ -21,6 +21,8 @@ from ..geometry import LATENT_FACTOR
 
 MARGIN_LAT = 2
 """Latents along the edge of a crop that no loss looks at: there the decoder saw mirrored surroundings."""
+LEAST_DETAIL = 0.004
+"""A strength of detail that nobody sees: half a level of 8 bits."""
 DETAIL_GAIN = 8.0
 """How much the finest detail is enlarged for the critic of patches."""
 
@@ -148,11 +150,12 @@ def balance(faithful: Tensor, fooled: Tensor, last: Tensor, most: float) -> Tens
 
 
 def missed_detail(made: Tensor, wanted: Tensor) -> Tensor:
-    """How far the strength of detail in made pixels (n, 3, h, w) is from that in the wanted ones, as a part of it: mean
-    over three bands and over places of 8×8 of their difference. Where detail lies within a place does not count.
+    """How far the strength of detail in made pixels (n, 3, h, w) is from that in the wanted ones: mean over three bands
+    and over places of 8×8 of the logarithm of their ratio, so that detail too much in a smooth place counts as detail
+    missing in a rough one. Where it lies within a place does not count.
     """
     missed = [
-        (mine - true).abs().mean() / true.mean()
+        ((mine + LEAST_DETAIL) / (true + LEAST_DETAIL)).log().abs().mean()
         for mine, true in zip(_strengths(made), _strengths(wanted), strict=True)
     ]
     return torch.stack(missed).mean()

@@ -94,7 +94,7 @@ class SharpeningObjective:
             for mine, there in zip(seen, wanted, strict=True)
         ]).mean()  # fmt: skip
         faithful = PIXEL_SHARE * error.abs().mean() + 2.0 * F.avg_pool2d(error, 4).abs().mean() + 2.0 * anchored
-        faithful = faithful + missed_detail(rebuilt, target) + 0.3 * unlike
+        faithful = faithful + 0.6 * missed_detail(rebuilt, target) + 0.3 * unlike
         last = [module for module in self.model.decoder.modules() if isinstance(module, nn.Conv2d)][-1].weight
         pull = ADVERSARIAL_SHARE * min(1.0, step / SLOW_START) * balance(faithful, fooled, last, 100.0)
         return faithful + pull * fooled

@@ -112,7 +112,15 @@ def test_missed_detail_is_of_its_strength_and_not_of_where_it_lies():
     other = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     assert missed_detail(grain, grain) == 0
     assert missed_detail(other, grain) < 0.3
-    assert missed_detail(0.5 * grain, grain) == pytest.approx(0.5, abs=0.01)
+    assert missed_detail(0.5 * grain, grain) == pytest.approx(np.log(2), abs=0.05)
+
+
+def test_detail_too_much_in_a_smooth_place_counts_as_detail_missing_in_a_rough_one():
+    grain = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    flat = torch.zeros_like(grain)
+    assert missed_detail(0.1 * grain, flat) == pytest.approx(float(missed_detail(flat, 0.1 * grain)))
+    assert missed_detail(0.1 * grain, flat) > 2.0
+    assert missed_detail(0.001 * grain, flat) < 0.3
 
 
 def test_drawn_crops_are_what_the_decoder_takes(images, autoencoder, encoder, drawn):
