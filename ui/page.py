@@ -31,6 +31,7 @@ STYLES = (
     "gallery",
     "kiosk",
     "gradio",
+    "narrow",
 )
 ALONE = ("reader.js",)
 """Scripts of other pages."""

@@ -138,3 +138,31 @@ def test_the_page_fits_its_window_with_readable_text(
         panes = look.page.locator(".sd-panes").bounding_box()
         assert panes["width"] * panes["height"] > 0.6 * width * height
         look.shoot(f"work-{width}-{scheme}")
+
+
+def test_the_bar_of_the_brush_is_one_row_beside_a_long_name(look: Look) -> None:
+    open_and_read(look)
+    page = look.page
+    identity, swatch = look.document["id"], look.document["palette"]["swatches"][0]["id"]
+    long = {"name": "squamous carcinoma with a lymphoid infiltrate"}
+    page.request.post(f"{look.server.address}/documents/{identity}/swatches/{swatch}", data=long)
+    page.wait_for_selector(f".sd-current[title='{long['name']}']")
+    assert page.locator(".sd-options").bounding_box()["height"] < 50
+    look.shoot("brush-bar")
+
+
+def test_on_a_phone_a_scene_is_opened_read_and_drawn(browser: Any, server: Server) -> None:
+    for look in looking(browser, server, viewport={"width": 390, "height": 844}, has_touch=True):
+        page = look.page
+        look.shoot("phone-start")
+        open_and_read(look)
+        panes, side = (page.locator(name).bounding_box() for name in (".sd-panes", "#side"))
+        assert panes["width"] > 300
+        assert panes["height"] > 250
+        assert side["y"] >= panes["y"] + panes["height"]
+        assert page.locator("#sd-open").bounding_box()["x"] < 390 - 40
+        look.shoot("phone-paint")
+        page.tap("#sd-generate")
+        page.wait_for_selector(".sd-thumb", state="attached")
+        assert look.document["results"]
+        look.shoot("phone-drawn")

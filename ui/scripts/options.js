@@ -89,7 +89,7 @@ function brushOptions() {
   if (!grid() || HINTS[state.tool] === undefined && !['brush', 'erase'].includes(state.tool)) return [h('span.sd-hint-text', {}, HINTS.pan)];
   const parts = [];
   if (['brush', 'fill', 'rectangle'].includes(state.tool) && swatch) {
-    parts.push(h('span.sd-current', {}, h('span.sd-chip', { style: `background:${swatch.colour}` }), swatch.name));
+    parts.push(h('span.sd-current', { title: swatch.name }, h('span.sd-chip', { style: `background:${swatch.colour}` }), h('span', {}, swatch.name)));
   }
   if (['brush', 'erase'].includes(state.tool)) parts.push(sizeRange(), edgeChoice());
   if (['brush', 'fill', 'rectangle'].includes(state.tool)) {
