@@ -40,7 +40,10 @@ class Kept:
 
 
 def kept_labels(study: StudySet, real: Features, synthetic: Features) -> Iterator[Kept]:
-    """Every kind in every round that leaves some of the varied images out; blends, of two parents, are not asked about.
+    """Every kind in every round that leaves some of the varied images out.
+
+    Not asked about are blends, which have two parents, and children of images that no round uses: of these there are no
+    features.
 
     Args:
         study: pictures and rounds.
@@ -51,11 +54,12 @@ def kept_labels(study: StudySet, real: Features, synthetic: Features) -> Iterato
     made = study.pictures[study.real :]
     alone = np.array([len(picture.parents) == 1 for picture in made], dtype=np.bool_)
     parent = np.array([picture.parents[0] for picture in made], dtype=np.int64)
+    used = np.unique([index for one in study.rounds for index in (*one.train, *one.test)])
     for one in study.rounds:
         train = np.array(one.train)
         if len(np.unique(labels[train])) < 2:
             continue
-        asked = alone & ~np.isin(parent, train)
+        asked = alone & np.isin(parent, used) & ~np.isin(parent, train)
         if not asked.any():
             continue
         weights, _ = fit_probe(real_training_set(study, real, train), len(study.classes))

@@ -80,6 +80,8 @@ def test_what_variations_keep_is_asked_of_images_that_did_not_train(data: Path):
         assert all(one.count == count - len(rounds[0].train) for one in found)
         assert all(one.parents == 1.0 for one in found)
         assert low <= np.mean([one.variations for one in found]) <= high
+    few = replace(study, rounds=(replace(rounds[0], test=rounds[0].test[:3]),))
+    assert [one.count for one in kept_labels(few, real, faithful)] == [3], "no round uses the others"
     assert list(kept_labels(make_set(PROTOCOLS["crc_he"], dataset, [], Path("out"), rounds), real, real[:0])) == []
 
 
