@@ -119,7 +119,7 @@ def test_detail_too_much_in_a_smooth_place_counts_as_detail_missing_in_a_rough_o
     grain = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     flat = torch.zeros_like(grain)
     assert missed_detail(0.1 * grain, flat) == pytest.approx(float(missed_detail(flat, 0.1 * grain)))
-    assert missed_detail(0.1 * grain, flat) > 2.0
+    assert missed_detail(0.1 * grain, flat) > 1.5
     assert missed_detail(0.001 * grain, flat) < 0.3
 
 
