@@ -37,8 +37,8 @@ ADVERSARIAL_SHARE = 1.0
 """How hard the critic pulls on the student's last layer, beside the squared error."""
 SLOW_START = 150
 """Steps over which the critics' pull grows."""
-PIXEL_SHARE = 1.0
-"""How hard the critic of pixels pulls on the last layer, beside the squared error."""
+PIXEL_SHARE = 0.3
+"""How hard the critic of pixels pulls on the last layer, beside the squared error. At 1 details became too strong."""
 DECODED_LAT = 20
 """Side in latents of the part of a crop that is decoded for the critic of pixels."""
 
