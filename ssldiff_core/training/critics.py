@@ -2,7 +2,7 @@
 
 A critic that looks at pixels alone stays blind here for thousands of steps: the finest detail, which is what made
 pixels lack, is a small part of their variance. :class:`PatchCritic` therefore also gets that detail enlarged, and tells
-99 of 100 places after 160 steps. :class:`EncoderCritic` looks with the frozen eyes of the patch encoder (Projected
+96 of 100 places after 160 steps. :class:`EncoderCritic` looks with the frozen eyes of the patch encoder (Projected
 GAN, arXiv 2111.01007).
 """
 
