@@ -118,7 +118,8 @@ class DocumentStore:
             shutil.rmtree(self._folder / document.id, ignore_errors=True)
 
     def recent(self, limit: int = 60) -> list[dict[str, object]]:
-        """The user's documents changed last, newest first."""
+        """The user's documents changed last, newest first; also one that was made a moment ago."""
+        self._save_changed()
         paths = sorted(self._folder.glob("*/document.json"), key=lambda path: path.stat().st_mtime, reverse=True)
         found: list[dict[str, object]] = []
         for path in paths:

@@ -57,6 +57,13 @@ def test_changes_are_saved_by_themselves(store: DocumentStore, document: Documen
     assert again.version == document.version
 
 
+def test_a_document_made_a_moment_ago_is_listed(store: DocumentStore) -> None:
+    store._stop.set()  # nothing is saved by the clock
+    document = store.create()
+    document.set_layout(make_layout(), "tiny")
+    assert [one["id"] for one in store.recent()] == [document.id]
+
+
 def test_documents_that_nobody_holds_leave_memory_but_the_last_ones(
     store: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
