@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 def conv(in_channels: int, out_channels: int, kernel: int = 3, gain: float = 1.0) -> nn.Conv2d:
     """A convolution with reflect padding whose output keeps the input's variance, times ``gain`` squared."""
-    conv = nn.Conv2d(
+    layer = nn.Conv2d(
         in_channels, out_channels, kernel, padding=kernel // 2, padding_mode="reflect" if kernel > 1 else "zeros"
     )
-    nn.init.normal_(conv.weight, std=gain / (in_channels * kernel * kernel) ** 0.5)
-    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-    return conv
+    nn.init.normal_(layer.weight, std=gain / (in_channels * kernel * kernel) ** 0.5)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
 
 
 class ResidualBlock(nn.Module):
