@@ -119,10 +119,11 @@ def load_images(root: Path, domain: str, split: str = "train") -> list[TrainingI
     return images
 
 
-def sample_weights(images: list[TrainingImage]) -> NDArray[np.float64]:
+def sample_weights(images: list[TrainingImage], interpolated: float = 0.25) -> NDArray[np.float64]:
     """Probability of each image: by the square root of the area at its pixel size, so that none drowns the others.
 
-    Interpolated sizes (finer than the files) count a quarter.
+    Args:
+        interpolated: how much an image counts at pixel sizes finer than its file's, beside the others.
     """
     area = np.array([image.pixels.shape[0] * image.pixels.shape[1] for image in images], dtype=np.float64)
     sizes = np.array([image.pixel_size_m for image in images])
@@ -133,7 +134,7 @@ def sample_weights(images: list[TrainingImage]) -> NDArray[np.float64]:
     native = {row.prefix: row.pixel_size_m for rows in DOMAINS.values() for row in rows}
     for i, image in enumerate(images):
         if any(image.path.startswith(prefix) and image.pixel_size_m < size * 0.9 for prefix, size in native.items()):
-            weights[i] *= 0.25
+            weights[i] *= interpolated
     return weights / weights.sum()  # type: ignore[no-any-return]
 
 
@@ -144,11 +145,15 @@ def dihedral(array: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
 
 
 class CropSampler:
-    """Random square crops, turned at random; small images are mirrored at their edges."""
+    """Random square crops, turned at random; small images are mirrored at their edges.
 
-    def __init__(self, images: list[TrainingImage], crop_px: int, seed: int) -> None:
+    Args:
+        interpolated: as :func:`sample_weights` takes it.
+    """
+
+    def __init__(self, images: list[TrainingImage], crop_px: int, seed: int, interpolated: float = 0.25) -> None:
         self.images, self.crop_px = images, crop_px
-        self.weights = sample_weights(images)
+        self.weights = sample_weights(images, interpolated)
         self.generator = np.random.default_rng(seed)
 
     def sample(self, count: int) -> NDArray[np.uint8]:

@@ -204,9 +204,9 @@ class Recipe:
         """Trains the student of the denoiser."""
         side, batch = CROP_LAT[self.domain]
         student = train_student(
-            self.denoiser(), self.autoencoder(), self.encoder(), self.cached(), self.work / "student",
-            minutes=self.minutes or 25, crop_lat=side, batch=2 * batch // 3, seed=self.seed, device=self.device,
-            start=self.student(),
+            self.denoiser(), self.autoencoder(), self.encoder(), self.statistics(), self.cached(),
+            self.work / "student", minutes=self.minutes or 25, crop_lat=side, batch=2 * batch // 3, seed=self.seed,
+            device=self.device, start=self.student(),
         )  # fmt: skip
         if self._ranks.first:
             student.save_pretrained(self.work / "student" / "weights")

@@ -46,6 +46,9 @@ SLOW_START = 60
 """Steps over which the critic's pull grows."""
 DETAIL = 32
 """Width of the end at half resolution that a decoder without one gets."""
+INTERPOLATED = 1.0
+"""How much images count at pixel sizes finer than their files', beside the others. They are smooth where others of the
+same latents are rough, and a decoder that has seen few of them paints them grain."""
 MOST_CELLS = 6
 """Cells along the side of a drawn canvas, at most."""
 
@@ -135,7 +138,7 @@ def grids_of(
 
     generator = np.random.default_rng(seed)
     whole = [image for image in images if min(image.pixels.shape[:2]) >= CELL_PX]
-    weights = sample_weights(whole)
+    weights = sample_weights(whole, INTERPOLATED)
     while True:
         image = whole[int(generator.choice(len(whole), p=weights))]
         pixels = dihedral(image.pixels, int(generator.integers(8)))
@@ -184,7 +187,7 @@ def sharpen_decoder(
     chosen = choose_device(device)
     model = with_detail(model).to(chosen).requires_grad_(False)
     model.decoder.requires_grad_(True)
-    sampler = CropSampler(images, crop_px, Ranks().seed(seed))
+    sampler = CropSampler(images, crop_px, Ranks().seed(seed), INTERPOLATED)
     objective = SharpeningObjective(model, encoder, sampler, drawn, batch, chosen)
     run = TrainingRun(
         model.decoder, folder, Budget(minutes, lr=lr), device=chosen, optimizer="adamw", ema_decay=0.995,

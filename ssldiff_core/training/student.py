@@ -5,8 +5,8 @@ denoiser's weights; its estimates of the clean latents are noised anew and shown
 denoiser, whose features small heads call real or made (latent adversarial distillation, arXiv 2403.12015). Half of what
 the student begins from are real latents with noise, where the squared error of its velocity still counts; half are what
 it has drawn itself so far, as when it is used. It needs no guidance: what guidance gives, the critic asks for.
-Estimates are also decoded and judged as pixels, beside real latents decoded: what the decoder lacks is none of its
-faults.
+Whole cells of its estimates are also decoded: judged as pixels, beside real latents decoded (what the decoder lacks is
+none of its faults), and read by the patch encoder, whose embedding must be the one asked for.
 
     ssldiff train tissue --from tissue --stages student --data DATA --work runs/student -o my-models/tissue
 """
@@ -23,10 +23,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..diffusion.schedule import noise_levels
+from ..geometry import CELL_PX, LATENT_FACTOR
 from ..models.native import NativeDenoiser
 from ..models.native_autoencoder import NativeAutoencoder
 from ..models.placement import choose_device
-from .critics import PixelCritic, balance, inner, scoring_head
+from .critics import MARGIN_LAT, PixelCritic, balance, inner, scoring_head
 from .denoiser import CachedImage, FieldCrops, VelocityObjective
 from .run import Budget, TrainingRun
 
@@ -39,8 +40,11 @@ SLOW_START = 150
 """Steps over which the critics' pull grows."""
 PIXEL_SHARE = 0.3
 """How hard the critic of pixels pulls on the last layer, beside the squared error. At 1 details became too strong."""
-DECODED_LAT = 20
-"""Side in latents of the part of a crop that is decoded for the critic of pixels."""
+READ_SHARE = 0.5
+"""How hard the embedding read back pulls on the last layer, beside the squared error."""
+CELL_LAT = CELL_PX // LATENT_FACTOR
+DECODE_EVERY = 2
+"""Of so many crops one has a cell decoded."""
 
 
 class LatentCritic(nn.Module):
@@ -75,16 +79,21 @@ class StudentObjective(VelocityObjective):
     """The student's loss at a step, and a step of the critics before it.
 
     Args:
+        crops: at least 31 latents wide, so that each holds a whole cell.
         autoencoder: decodes for the critic of pixels; frozen.
-        encoder: the patch encoder's network, part of that critic.
+        encoder: the patch encoder's network, part of that critic; it also reads what was drawn.
+        statistics: mean and deviation of its output, (dim,) each.
         lr: learning rate of the critic of latents.
     """
 
     def __init__(
         self, model: NativeDenoiser, crops: FieldCrops, batch: int, device: torch.device,
-        autoencoder: NativeAutoencoder, encoder: nn.Module, lr: float = 5e-4,
+        autoencoder: NativeAutoencoder, encoder: nn.Module, statistics: tuple[np.ndarray, np.ndarray],
+        lr: float = 5e-4,
     ) -> None:  # fmt: skip
         super().__init__(model, crops, batch, device)
+        self.encoder = copy.deepcopy(encoder).float().to(device).eval().requires_grad_(False)
+        self.mean, self.deviation = (torch.from_numpy(part).float().to(device) for part in statistics)
         self.autoencoder = copy.deepcopy(autoencoder).float().to(device).requires_grad_(False)
         self.pixel_critic = PixelCritic(encoder, device)
         self.critic = LatentCritic(model).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -109,13 +118,10 @@ class StudentObjective(VelocityObjective):
         estimate = start - level[:, None, None, None] * velocity
         error = (velocity[:half] - (noise - latents)[:half]).square().mean()
         by_latents = self._judged(latents, estimate, told_critic, size)
-        by_pixels = self._judged_as_pixels(latents, estimate)
+        by_pixels, unread = self._judged_as_pixels(latents, estimate, condition, valid, place)
         rise, last = min(1.0, step / SLOW_START), self.model.to_latents.weight
-        return (
-            error
-            + ADVERSARIAL_SHARE * rise * balance(error, by_latents, last, 10.0) * by_latents
-            + PIXEL_SHARE * rise * balance(error, by_pixels, last, 10.0) * by_pixels
-        )
+        judgements = ((ADVERSARIAL_SHARE, by_latents), (PIXEL_SHARE, by_pixels), (READ_SHARE, unread))
+        return error + sum(share * rise * balance(error, part, last, 10.0) * part for share, part in judgements)
 
     def _draw_step(self) -> int:
         """Which of its steps the student takes."""
@@ -147,16 +153,57 @@ class StudentObjective(VelocityObjective):
         self.critic.heads.requires_grad_(False)
         return -_mean(self.critic(shown, level, told, size))
 
-    def _judged_as_pixels(self, real: Tensor, made: Tensor) -> Tensor:
-        """Teaches the critic of pixels on every second crop's part, and returns how little it is fooled."""
-        side = min(DECODED_LAT, real.shape[-1])
-        row, col = (int(torch.randint(0, length - side + 1, ())) for length in real.shape[2:])
-        part = np.s_[::2, :, row : row + side, col : col + side]
+    def _judged_as_pixels(
+        self, real: Tensor, made: Tensor, condition: Tensor, valid: Tensor, place: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Decodes a whole cell of some crops. Teaches the critic of pixels on them, and returns how little it is
+        fooled, and how unlike the embeddings read back are those asked for: 1 - cosine, where one was asked for.
+        """
+        cells = whole_cells(place, DECODE_EVERY)
         with torch.no_grad():
-            wanted = inner(self.autoencoder.decode(real[part]))
-        drawn = inner(self.autoencoder.decode(made[part]))
+            wanted = inner(self.autoencoder.decode(_around(real, cells)))
+            asked, told = (_in_the_middle(part, cells) for part in (condition, valid))
+        drawn = inner(self.autoencoder.decode(_around(made, cells)))
         self.pixel_critic.teach(wanted, drawn)
-        return self.pixel_critic.fooled(drawn)[0]
+        found = (self.encoder(drawn).float() - self.mean) / self.deviation
+        unlike = 1.0 - F.cosine_similarity(found, asked, dim=1)
+        held = (told[:, 0] > 0.5).float()
+        return self.pixel_critic.fooled(drawn)[0], (held * unlike).sum() / held.sum().clamp_min(1.0)
+
+
+def whole_cells(place_cell: Tensor, every: int = 1) -> list[tuple[int, int, int]]:
+    """A cell that lies in it whole of every so manyth crop that has one, chosen at random: index of the crop, first row
+    and first column of the cell in latents.
+
+    Args:
+        place_cell: (n, 2, h, w), fractions of a cell, 0 at cell centres, as :class:`.denoiser.FieldCrops` gives them.
+    """
+    first, found = (0.5 + 0.5 / CELL_LAT), []
+    for index in range(0, len(place_cell), every):
+        place, corner = place_cell[index], []
+        for along in (place[0, :, 0], place[1, 0, :]):
+            starts = ((along % 1.0 - first).abs() < 1e-3).nonzero()[:, 0]
+            starts = starts[starts <= len(along) - CELL_LAT]
+            if len(starts):
+                corner.append(int(starts[int(torch.randint(len(starts), ()))]))
+        if len(corner) == 2:
+            found.append((index, corner[0], corner[1]))
+    return found
+
+
+def _around(latents: Tensor, cells: list[tuple[int, int, int]]) -> Tensor:
+    """Cells with the margin that no loss looks at, mirrored at the edges of crops."""
+    side = CELL_LAT + 2 * MARGIN_LAT
+    padded = F.pad(latents, (MARGIN_LAT,) * 4, mode="reflect")
+    return torch.stack([padded[i, :, row : row + side, col : col + side] for i, row, col in cells])
+
+
+def _in_the_middle(field: Tensor, cells: list[tuple[int, int, int]]) -> Tensor:
+    """What a field (n, c, h, w) says at the centres of cells, (cells, c): the mean of the four latents there."""
+    at = CELL_LAT // 2
+    return torch.stack([
+        field[i, :, row + at - 1 : row + at + 1, col + at - 1 : col + at + 1].mean(dim=(1, 2)) for i, row, col in cells
+    ])  # fmt: skip
 
 
 def _mean(scores: list[Tensor]) -> Tensor:
@@ -165,8 +212,9 @@ def _mean(scores: list[Tensor]) -> Tensor:
 
 
 def train_student(
-    denoiser: NativeDenoiser, autoencoder: NativeAutoencoder, encoder: nn.Module, cached: list[CachedImage],
-    folder: Path, *, minutes: float, seed: int = 0, batch: int = 12, crop_lat: int = 40, lr: float = 2e-4,
+    denoiser: NativeDenoiser, autoencoder: NativeAutoencoder, encoder: nn.Module,
+    statistics: tuple[np.ndarray, np.ndarray], cached: list[CachedImage], folder: Path, *, minutes: float,
+    seed: int = 0, batch: int = 12, crop_lat: int = 40, lr: float = 2e-4,
     field_noise: float = 0.3, device: str = "auto", start: NativeDenoiser | None = None,
 ) -> NativeDenoiser:  # fmt: skip
     """Trains a student of a denoiser for ``minutes`` (going on from the folder's checkpoint, or from the weights of
@@ -179,7 +227,7 @@ def train_student(
         model, folder, Budget(minutes, lr=lr), device=chosen, optimizer="adamw", ema_decay=0.998, weight_decay=0.0
     )
     crops = FieldCrops(cached, crop_lat, run.ranks.seed(seed + 1 + run.step), field_noise)
-    objective = StudentObjective(model, crops, batch, chosen, autoencoder, encoder)
+    objective = StudentObjective(model, crops, batch, chosen, autoencoder, encoder, statistics)
     objective.critic.eyes.load_state_dict(denoiser.state_dict())
     critics = {"heads": objective.critic.heads, "pixel_critic": objective.pixel_critic}
     run.extra |= {name: critic.state_dict() for name, critic in critics.items()}

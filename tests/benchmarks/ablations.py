@@ -1,12 +1,14 @@
 """What matters in the denoiser: variants of the recipe, trained from nothing for the same processor time each.
 
-    python -m tests.benchmarks.ablations tissue|aerial --work WORK [--minutes M] [--only a,b] [--json FILE] [--quick]
+    python -m tests.benchmarks.ablations tissue|aerial --work WORK [--minutes M] [--step SIDE,CROPS] [--only a,b]
+        [--json FILE] [--quick]
 
 WORK is a working folder of ``ssldiff train``; its cached latents and embeddings are trained on, and made where they are
 not there yet. The variants are those of :data:`.ablation_variants.VARIANTS`. The clock is the process's own, so a busy
 machine takes nothing from a variant but cache. Each is measured on held-out images: similarity in the own encoder's
 space, Fréchet distance by the judge in multiples of that of training patches, error of the velocity at five noise
-levels, processor time of a megapixel. What is measured is kept in WORK/ablations, and not done again.
+levels, processor time of a megapixel. What is measured is kept in WORK/ablations, and not done again. Without fast
+bfloat16 a step takes five times as long: there ``--step 32,6`` (6 crops of 32 latents at a step) comes about as far.
 
 Variants that need no training are ``python -m tests.benchmarks.ablation_shipped``; autoencoders are those of
 ``python -m tests.benchmarks.ablation_autoencoders``.
@@ -189,17 +191,19 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
 def main() -> None:
     """Train and measure the variants asked for."""
     parser = make_parser(__doc__)
+    parser.add_argument("--step", metavar="SIDE,CROPS", help="latents along a crop and crops at a step; the recipe's")
     arguments = parser.parse_args()
     names = arguments.only.split(",") if arguments.only else list(VARIANTS)
     if unknown := [name for name in names if name not in VARIANTS]:
         parser.error(f"no variant is called {unknown[0]}; there are {', '.join(VARIANTS)}")
     scale = QUICK if arguments.quick else FULL
-    minutes = arguments.minutes or scale.minutes
-    domain, work = arguments.domain, arguments.work / "ablations" / f"{minutes:g}"
+    minutes, domain = arguments.minutes or scale.minutes, arguments.domain
+    crop_lat, batch = (int(part) for part in arguments.step.split(",")) if arguments.step else CROP_LAT[domain]
+    kept = f"{minutes:g}-{crop_lat}x{batch}" if arguments.step else f"{minutes:g}"
+    work = arguments.work / "ablations" / kept
     work.mkdir(parents=True, exist_ok=True)
     recipe = recipe_of(domain, arguments.data, arguments.work)
     shipped, held_out, cached = load_model(domain), hold_out(recipe, work.parent, scale), recipe.cached()
-    crop_lat, batch = CROP_LAT[domain]
     found: dict[str, Figures] = {}
     for name in names:
         folder = work / name
@@ -210,7 +214,7 @@ def main() -> None:
                 VARIANTS[name], cached, folder, minutes=minutes, crop_lat=crop_lat, batch=batch,
                 shift=NOISE_SHIFT[domain], reference_m=REFERENCE_M[domain],
             )  # fmt: skip
-            figures = measure(VARIANTS[name], trained, shipped, held_out, folder, scale, crop_lat)
+            figures = measure(VARIANTS[name], trained, shipped, held_out, folder, scale, CROP_LAT[domain][0])
             file.write_text(json.dumps(figures, indent=1) + "\n")
         found[name] = json.loads(file.read_text())
         print(table(found), flush=True)

@@ -13,7 +13,7 @@ from ssldiff_core.training.critics import PixelCritic, missed_detail
 from ssldiff_core.training.data import CropSampler, TrainingImage
 from ssldiff_core.training.denoiser import CachedImage, FieldCrops
 from ssldiff_core.training.sharpen import DETAIL, SharpeningObjective, grids_of, sharpen_decoder, with_detail
-from ssldiff_core.training.student import STUDENT_STEPS, LatentCritic, StudentObjective, train_student
+from ssldiff_core.training.student import STUDENT_STEPS, LatentCritic, StudentObjective, train_student, whole_cells
 
 CPU = torch.device("cpu")
 
@@ -41,6 +41,12 @@ def encoder():
     return timm.create_model(
         "resnet10t", pretrained=False, channels=[8, 8, 8, 8], stem_width=8, num_classes=6
     )  # fmt: skip
+
+
+@pytest.fixture
+def statistics():
+    """Mean and deviation of the patch encoder's output."""
+    return np.zeros(6, np.float32), np.ones(6, np.float32)
 
 
 @pytest.fixture
@@ -152,8 +158,9 @@ def test_the_critic_of_latents_looks_with_frozen_eyes(denoiser):
     assert any(p.grad is not None for p in critic.heads.parameters())
 
 
-def test_a_student_draws_on_from_its_own_steps(denoiser, autoencoder, encoder, cached):
-    objective = StudentObjective(denoiser, FieldCrops(cached, 16, 0, 0.0), 4, CPU, autoencoder, encoder)
+def test_a_student_draws_on_from_its_own_steps(denoiser, autoencoder, encoder, statistics, cached):
+    crops = FieldCrops(cached, 32, 0, 0.0)
+    objective = StudentObjective(denoiser, crops, 4, CPU, autoencoder, encoder, statistics)
     assert objective.levels == (1.0, 0.75, 0.5, 0.25, 0.0)
     assert len(objective.levels) == STUDENT_STEPS + 1
     noise, told = torch.randn(2, 8, 8, 8), denoiser.tell(torch.zeros(2, 6, 8, 8), torch.ones(2, 1, 8, 8))
@@ -164,11 +171,53 @@ def test_a_student_draws_on_from_its_own_steps(denoiser, autoencoder, encoder, c
         assert torch.allclose(objective._drawn_so_far(noise, told, size, 1), first, atol=1e-5)
 
 
-def test_training_a_student_leaves_the_denoiser_as_it_was(denoiser, autoencoder, encoder, cached, tmp_path):
+def test_training_a_student_leaves_the_denoiser_as_it_was(
+    denoiser, autoencoder, encoder, statistics, cached, tmp_path
+):  # fmt: skip
     before = {name: value.clone() for name, value in denoiser.state_dict().items()}
-    student = train_student(denoiser, autoencoder, encoder, cached, tmp_path, minutes=0.02, batch=4, crop_lat=16)
+    made_of, options = (denoiser, autoencoder, encoder, statistics, cached, tmp_path), {"batch": 4, "crop_lat": 32}
+    student = train_student(*made_of, minutes=0.02, **options)
     assert all(torch.equal(value, denoiser.state_dict()[name]) for name, value in before.items())
     assert any(not torch.equal(value, student.state_dict()[name]) for name, value in before.items())
     step = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"]
-    train_student(denoiser, autoencoder, encoder, cached, tmp_path, minutes=0.02, batch=4, crop_lat=16)
+    train_student(*made_of, minutes=0.02, **options)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] > step > 0
+
+
+def test_whole_cells_are_where_the_field_says_they_are(cached):
+    """A cell lies between its edges, half a cell from its centre, and the field there is its own embedding."""
+    crops = FieldCrops(cached, 32, 3, 0.0)
+    _, condition, _, place, _ = crops.sample(12)
+    found = whole_cells(place)
+    assert {index for index, _, _ in found} == set(range(12))
+    own = torch.from_numpy(cached[0].embeddings.astype(np.float32)).reshape(-1, 6)
+    for index, row, col in found:
+        assert 0 <= row <= 16
+        assert 0 <= col <= 16
+        assert (place[index, :, row, col] % 1.0).tolist() == pytest.approx([0.53125] * 2)
+        middle = condition[index, :, row + 7 : row + 9, col + 7 : col + 9].mean(dim=(1, 2))
+        assert (middle - own).abs().amax(dim=1).min() < 0.3
+    assert not whole_cells(place[..., :8])
+    assert [index for index, _, _ in whole_cells(place, 2)] == [0, 2, 4, 6, 8, 10]
+
+
+def test_what_is_read_back_pulls_towards_the_embedding_asked_for(denoiser, autoencoder, encoder, statistics, cached):
+    crops = FieldCrops(cached, 32, 0, 0.0)
+    objective = StudentObjective(denoiser, crops, 4, CPU, autoencoder, encoder, statistics)
+    latents, condition, there, place, _ = crops.sample(4)
+    cell = whole_cells(place)[0]
+    with torch.no_grad():
+        pixels = autoencoder.decode(torch.nn.functional.pad(latents, (2,) * 4, mode="reflect"))
+        row, col = (8 * (start + 2) for start in cell[1:])
+        read = encoder(pixels[cell[0] : cell[0] + 1, :, row : row + 128, col : col + 128])
+    wanted = read.view(1, 6, 1, 1).expand_as(condition)
+    torch.manual_seed(0)
+    _, same = objective._judged_as_pixels(latents, latents[:1].expand_as(latents), wanted, there, place)
+    made = latents.clone().requires_grad_(True)
+    _, unlike = objective._judged_as_pixels(latents, made, -wanted, there, place)
+    assert float(same.detach()) < 0.5 < 1.5 < float(unlike.detach())
+    unlike.backward()
+    assert made.grad is not None
+    assert made.grad.abs().max() > 0
+    _, nothing = objective._judged_as_pixels(latents, latents, -wanted, torch.zeros_like(there), place)
+    assert float(nothing) == 0.0
