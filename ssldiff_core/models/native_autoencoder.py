@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
+from .winograd import convolve, transform_weights
+
+WORTHWHILE = 64
+"""Channels in and out from which Winograd's way is the faster one."""
+
+
+class MirroredConvolution(nn.Conv2d):
+    """A 3×3 convolution that mirrors the image at its edges; in float32 on a processor by :mod:`.winograd`, where no
+    gradient is asked for and it has channels enough.
+    """
+
+    _transformed: tuple[tuple[int, int], Tensor] | None = None
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 3, padding=1, padding_mode="reflect")
+
+    def forward(self, x: Tensor) -> Tensor:
+        here = x.device.type == "cpu" and x.dtype == torch.float32 and x.ndim == 4
+        if torch.is_grad_enabled() or not here or min(self.in_channels, self.out_channels) < WORTHWHILE:
+            return super().forward(x)
+        assert self.bias is not None
+        return convolve(F.pad(x, (1, 1, 1, 1), mode="reflect"), self._weights_transformed(), self.bias)
+
+    def _weights_transformed(self) -> Tensor:
+        """Kept until the weights are others."""
+        now = (self.weight.data_ptr(), self.weight._version)
+        if self._transformed is None or self._transformed[0] != now:
+            self._transformed = now, transform_weights(self.weight.detach())
+        return self._transformed[1]
+
 
 def conv(in_channels: int, out_channels: int, kernel: int = 3, gain: float = 1.0) -> nn.Conv2d:
     """A convolution with reflect padding whose output keeps the input's variance, times ``gain`` squared."""
-    layer = nn.Conv2d(
-        in_channels, out_channels, kernel, padding=kernel // 2, padding_mode="reflect" if kernel > 1 else "zeros"
-    )
+    assert kernel in (1, 3)
+    layer = MirroredConvolution(in_channels, out_channels) if kernel == 3 else nn.Conv2d(in_channels, out_channels, 1)
     nn.init.normal_(layer.weight, std=gain / (in_channels * kernel * kernel) ** 0.5)
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return layer
