@@ -14,7 +14,7 @@ TILE = 4
 """Side of the square of outputs that one square of inputs gives."""
 POINTS = TILE + 2
 """Side of that square of inputs, and of its transform."""
-WORKING_SET = 8 * 2**20
+WORKING_SET = 4 * 2**20
 """Bytes of transformed inputs at a time, about a processor's cache."""
 
 
