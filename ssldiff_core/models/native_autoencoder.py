@@ -33,7 +33,7 @@ class MirroredConvolution(nn.Conv2d):
 
     def _weights_transformed(self) -> Tensor:
         """Kept until the weights are others."""
-        now = (self.weight.data_ptr(), self.weight._version)
+        now = (self.weight.data_ptr(), 0 if self.weight.is_inference() else self.weight._version)
         if self._transformed is None or self._transformed[0] != now:
             self._transformed = now, transform_weights(self.weight.detach())
         return self._transformed[1]

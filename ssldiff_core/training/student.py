@@ -39,7 +39,9 @@ ADVERSARIAL_SHARE = 1.0
 SLOW_START = 150
 """Steps over which the critics' pull grows."""
 PIXEL_SHARE = 0.3
-"""How hard the critic of pixels pulls on the last layer, beside the squared error. At 1 details became too strong."""
+"""How hard the critic of pixels pulls on the last layer, beside the squared error. At 1 details became too strong, and
+at 0.3 the textures of aerial images restless after 311 steps: look at what comes out, and mix it with what was before.
+"""
 READ_SHARE = 0.5
 """How hard the embedding read back pulls on the last layer, beside the squared error."""
 CELL_LAT = CELL_PX // LATENT_FACTOR

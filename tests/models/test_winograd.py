@@ -84,3 +84,12 @@ def test_few_channels_go_the_direct_way():
     with torch.no_grad():
         assert conv(8, 96)(torch.randn(1, 8, 4, 4)).shape == (1, 96, 4, 4)
     assert conv(8, 96)._transformed is None
+
+
+def test_a_model_loaded_for_inference_alone_draws(layer):
+    _, calls = layer
+    with torch.inference_mode():
+        loaded = conv(4, 6)
+        x = torch.randn(1, 4, 8, 8)
+        assert torch.allclose(loaded(x), _direct(loaded, x), atol=1e-4)
+    assert len(calls) == 1
