@@ -2,7 +2,7 @@
 
 A quarter of the multiplications of the direct way (Lavin and Gray 2015, arXiv 1509.09308), in matrix products that any
 BLAS does well. It is for inference where bfloat16 is not fast, which is most processors: there a network's time is
-that of its 3×3 convolutions. What comes out differs from the direct way by rounding, about 1e-6 of the largest value.
+that of its 3×3 convolutions. What comes out differs from the direct way by rounding, about 1e-5 of the largest value.
 """
 
 from __future__ import annotations
